@@ -1,0 +1,128 @@
+"""What one cell means, whether it came as CSV text or as JSON: one kind for each column.
+
+| kind   | CSV cell                    | JSON value                      | the pipeline sees          |
+|--------|-----------------------------|---------------------------------|----------------------------|
+| number | decimal text                | a finite number                 | float64, NaN where missing |
+| flag   | the learned words           | true, false or a learned word   | 1.0, 0.0, NaN              |
+| date   | ISO 8601 date or datetime   | the same text                   | days since 1970 (UTC), NaN |
+| text   | the text itself             | a string                        | str, NaN where missing     |
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Kind = Literal["number", "flag", "date", "text"]
+
+GAPS = frozenset({"", "na", "nan", "null", "none", "-"})
+WORDS = (("false", "true"), ("no", "yes"), ("0", "1"))
+NAN = math.nan
+
+_LEADING_ZERO = re.compile(r"[+-]?0\d", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:$|[T ]\d)", re.ASCII)
+_DAY = 86_400.0
+
+
+def is_gap(text: str, kind: Kind) -> bool:
+    """Whether a CSV cell says that the value is missing. In a text column only the empty cell does: `NA` is Namibia."""
+    return not text if kind == "text" else text.strip().lower() in (GAPS if kind == "number" else ("",))
+
+
+def number(text: str) -> float:
+    """Decimal text as a float, NaN for a gap. Raises ValueError for anything else, infinities included."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = NAN
+    # float() also takes 1_000, nan, inf and the digits of other scripts.
+    if math.isfinite(value) and "_" not in text and text.isascii():
+        return value
+    if text.strip().lower() in GAPS:
+        return NAN
+    raise ValueError(f"{_shown(text)} is not a finite number")
+
+
+def date(text: str) -> float:
+    """An ISO 8601 date or datetime as days since 1970; without an offset it is UTC. NaN for a gap."""
+    text = text.strip()
+    if not text:
+        return NAN
+    if not _DATE.match(text):
+        raise ValueError(f"{_shown(text)} is not an ISO 8601 date, such as 2024-12-31 or 2024-12-31T23:59:00")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{_shown(text)} is not an ISO 8601 date: {error}") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() / _DAY
+
+
+def flag(words: Sequence[str]) -> Callable[[str], float]:
+    """A converter of the two learned words, false first, to 0.0 and 1.0."""
+    values = {words[0]: 0.0, words[1]: 1.0, "": NAN}
+
+    def convert(text: str) -> float:
+        try:
+            return values[text.strip().lower()]
+        except KeyError:
+            raise ValueError(f"{_shown(text)} is neither {words[0]} nor {words[1]}") from None
+
+    return convert
+
+
+def text(cell: str) -> Any:
+    """The text itself, NaN for an empty cell."""
+    return cell or NAN
+
+
+def converter(kind: Kind, words: Sequence[str] = ()) -> Callable[[str], Any]:
+    """The function that turns a CSV cell of this kind into what the pipeline sees."""
+    return flag(words) if kind == "flag" else {"number": number, "date": date, "text": text}[kind]
+
+
+def learn(cells: Iterable[str]) -> tuple[Kind, Sequence[str]] | None:
+    """The kind of a column from all of its cells, with a flag's words. None where every cell is empty."""
+    seen = set(cells)
+    if all(is_gap(cell, "date") for cell in seen):
+        return None
+    if words := _flag_words({cell.strip().lower() for cell in seen} - {""}):
+        return "flag", words
+    if _numeric(seen):
+        return "number", ()
+    if all(is_gap(cell, "date") or _dated(cell) for cell in seen):
+        return "date", ()
+    return "text", ()
+
+
+def _flag_words(words: set[str]) -> Sequence[str]:
+    for pair in WORDS:
+        # A column of ones only is a number that happens to be constant.
+        if words <= set(pair) and (len(words) == 2 or pair != ("0", "1")):
+            return pair
+    return ()
+
+
+def _numeric(cells: set[str]) -> bool:
+    """Whether these are numbers; 1e999 is one that no float holds, so it is refused later, by row."""
+    values = [cell for cell in (c.strip() for c in cells) if cell.lower() not in GAPS]
+    return bool(values) and all(_parses(cell) and not _LEADING_ZERO.match(cell) for cell in values)
+
+
+def _parses(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return cell.isascii() and "_" not in cell and cell[-1].isdigit() | (cell[-1] == ".")
+
+
+def _dated(cell: str) -> bool:
+    try:
+        return not math.isnan(date(cell))
+    except ValueError:
+        return False
+
+
+def _shown(cell: str) -> str:
+    return repr(cell if len(cell) <= 60 else cell[:57] + "...")

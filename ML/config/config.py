@@ -1,0 +1,120 @@
+"""Every setting, read from the environment once. Nothing else reads it (but OMP_*, OTEL_* and PROMETHEUS_*)."""
+
+import os
+import secrets
+import sys
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Self
+
+import joblib
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ROOT = Path(__file__).parents[2]
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must not hold control characters")
+    return text
+
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""Names separated by commas."""
+
+
+class Settings(BaseSettings):
+    """The settings, one environment variable each: the field's name in capitals."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on")
+    web_concurrency: int | None = Field(None, ge=1, le=512, description="Worker processes; one for each CPU of the quota when unset")
+    graceful_timeout: int = Field(30, ge=1, description="Seconds that accepted requests have to finish after SIGTERM")
+
+    service_user: Annotated[str, AfterValidator(_printable)] = Field("admin", min_length=1, description="User of the API")
+    service_pass: SecretStr = Field(
+        default_factory=lambda: SecretStr(secrets.token_urlsafe(12)), description="Password of the API; made up and printed at start when unset"
+    )
+    docs_public: bool = Field(True, description="Whether `/docs` and `/openapi.json` answer without credentials")
+    root_path: str = Field("", description="Path prefix under which a proxy serves the API, such as `/ml`")
+    cors_origins: Names = Field((), description="Origins whose pages may call the API, separated by commas")
+    max_body_mb: int = Field(200, ge=1, description="Largest request body in MiB, also after gunzip")
+    max_rows: int = Field(1_000_000, ge=1, description="Most rows in one request")
+
+    default_model: str = Field("classifier", description="Model that routes without a model's name use")
+    models_dir: Path = Field(ROOT / "ML" / "saved_models", description="Folder of the versions")
+    bootstrap: bool = Field(True, description="Whether sample models are trained at start where there is none")
+    holdout: float = Field(0.2, gt=0, lt=1, description="Share of the rows that is held out to score a version")
+    keep_versions: int = Field(5, ge=1, description="Newest versions of a model that are kept; the live one always is")
+    training_threads: int | None = Field(None, ge=1, description="Threads of a training; the CPU quota when unset")
+    allow_joblib: bool = Field(False, description="Whether models that skops can't save may be pickled with joblib, and such files loaded")
+    trusted_types: Names = Field((), description="Further types that a skops file may hold, such as `mypackage.MyModel`, separated by commas")
+
+    log_file: Path | None = Field(None, description="File that gets the log lines too; `make run` sets `ML_server.log`")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level logged: debug, info, warning or error")
+
+    @field_validator("cors_origins", "trusted_types", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if ":" in self.service_user:
+            raise ValueError("service_user must not hold a colon: basic auth could not send it")
+        if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
+            raise ValueError("root_path must start with a slash and not end with one, such as /ml")
+        return self
+
+    @property
+    def workers(self) -> int:
+        """Worker processes: as told, or one for each CPU that the container may use."""
+        return self.web_concurrency or joblib.cpu_count()
+
+    @property
+    def max_body_bytes(self) -> int:
+        """Largest request body in bytes."""
+        return self.max_body_mb * 1024 * 1024
+
+    @property
+    def password_generated(self) -> bool:
+        """Whether nobody set a password, so that the one in use was made up."""
+        return "service_pass" not in self.model_fields_set
+
+
+def _misspelt() -> str | None:
+    """A variable that looks like a setting and is none, with what was probably meant."""
+    known = [name.upper() for name in Settings.model_fields]
+    long = [name for name in known if len(name) > 5]
+    for name in set(os.environ).difference(known):
+        if meant := get_close_matches(name, long, 1, cutoff=0.85):
+            return f"{name} is not a setting; did you mean {meant[0]}?"
+    return None
+
+
+def _plain(error: ErrorDetails) -> str:
+    name = str(error["loc"][0]).upper() if error["loc"] else "The settings"
+    value = "" if isinstance(error["input"], dict) else f" (it is {str(error['input'])[:80]!r})"
+    return f"{name}: {error['msg'].removeprefix('Value error, ')}{value}"
+
+
+@lru_cache
+def settings() -> Settings:
+    """The settings of this process and of those forked from it. A wrong one ends it with one plain line."""
+    try:
+        found = Settings()
+    except ValidationError as error:
+        sys.exit("Wrong setting. " + "; ".join(map(_plain, error.errors())))
+    if problem := _misspelt():
+        sys.exit(f"Wrong setting. {problem}")
+    return found

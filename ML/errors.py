@@ -1,0 +1,64 @@
+"""What can go wrong with what somebody sent, and the HTTP status that tells it."""
+
+from typing import Any
+
+
+class Problem(Exception):
+    """Something that the caller can mend. Its message names the thing and the remedy."""
+
+    status = 400
+
+    @property
+    def detail(self) -> Any:
+        """What a client reads: FastAPI's `detail`."""
+        return str(self)
+
+
+class NotFound(Problem):
+    """There is no such model or version."""
+
+    status = 404
+
+
+class Conflict(Problem):
+    """The store is in a state that does not allow this."""
+
+    status = 409
+
+
+class TooLarge(Problem):
+    """More bytes or rows than the settings allow."""
+
+    status = 413
+
+
+class NotReady(Problem):
+    """No version of the model can answer yet."""
+
+    status = 503
+
+
+class Invalid(Problem):
+    """Wrong input, in FastAPI's shape: a place, a message, a type and the input for each thing that is wrong.
+
+    Only the first 100 are kept; the last entry then counts the others.
+    """
+
+    status = 422
+    most = 100
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__("; ".join(str(e["msg"]) for e in errors[:3]))
+        self.errors = errors
+
+    @classmethod
+    def at(cls, *loc: str | int, msg: str, type: str = "value_error", input: Any = None) -> "Invalid":
+        """One thing that is wrong, at one place."""
+        return cls([{"loc": list(loc), "msg": msg, "type": type, "input": input}])
+
+    @property
+    def detail(self) -> list[dict[str, Any]]:
+        """The first 100 errors and, where there are more, an entry with their count."""
+        more = len(self.errors) - self.most
+        rest = [{"loc": ["body"], "msg": f"and {more} more errors", "type": "too_many_errors", "input": None}]
+        return self.errors[: self.most] + (rest if more > 0 else [])

@@ -1,0 +1,37 @@
+"""Which rows are held out to score a version: those whose values hash below the share."""
+
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+FEWEST = 30
+
+
+def mask(X: pd.DataFrame, y: NDArray[Any], share: float, classify: bool) -> NDArray[np.bool_]:
+    """True for held-out rows, shape (rows,).
+
+    The hash is over the features' names and values in the order of the names, so that a row is on the same side in
+    every upload, and all its duplicates with it. A class that would have no training row keeps all of its rows.
+    """
+    names = sorted(X.columns)
+    rows = zip(*(X[name].tolist() for name in names), strict=True)
+    limit = int(share * 2**64)
+    held = np.fromiter((_hash(names, row) < limit for row in rows), dtype=bool, count=len(X))
+    for label in set(y.tolist()) if classify else ():
+        if held[y == label].all():
+            held[y == label] = False
+    return held & ~held.all()
+
+
+def note(rows: int) -> str | None:
+    """A warning where the held-out rows are too few for their score to mean something."""
+    if rows == 0:
+        return "no row was held out, so there is no score: the table is too small or its rows are too much alike"
+    return f"only {rows} rows were held out: the scores are rough" if rows < FEWEST else None
+
+
+def _hash(names: list[str], row: tuple[Any, ...]) -> int:
+    return int.from_bytes(blake2b(repr((names, row)).encode(), digest_size=8).digest())

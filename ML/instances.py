@@ -1,0 +1,144 @@
+"""The JSON body of a prediction request: rows as objects or arrays, checked by a type made from the learned schema."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, NotRequired
+
+import pandas as pd
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema, with_config
+from pydantic_core import ErrorDetails
+from typing_extensions import TypedDict
+
+from ML import cells
+from ML.errors import Invalid
+from ML.schema import REMEDY, Column, Schema, missing_column
+from ML.table import check_rows
+
+_ARRAYS = re.compile(rb'"instances"\s*:\s*\[\s*\[')
+
+
+@with_config(ConfigDict(strict=True, extra="forbid"))
+class Parameters(TypedDict, total=False):
+    """What to answer besides the predictions."""
+
+    probabilities: bool
+
+
+@dataclass(frozen=True)
+class Request:
+    """Rows as the pipeline sees them, what the answer shall hold, and the columns that the model does not know."""
+
+    frame: pd.DataFrame
+    probabilities: bool
+    unused: list[str]
+
+
+class Instances:
+    """Parses the bodies for one schema. Built once for a version, because building the types costs milliseconds."""
+
+    def __init__(self, schema: Schema, target: str) -> None:
+        self.schema, self.target = schema, target
+        kinds = {column.name: _type(column) for column in schema.columns}
+        row = TypedDict("Row", kinds)  # type: ignore[misc]
+        self.objects = TypeAdapter(_body(with_config(ConfigDict(extra="allow"))(row)))
+        self.arrays = TypeAdapter(_body(tuple[tuple(kinds.values())]))  # type: ignore[misc]
+
+    def parse(self, body: bytes, most_rows: int) -> Request:
+        """The rows of `{"instances": [...], "parameters": {"probabilities": bool}}`.
+
+        Raises Invalid with the place of everything that is wrong, and TooLarge past so many rows.
+        """
+        as_arrays = _ARRAYS.search(body)
+        try:
+            found = (self.arrays if as_arrays else self.objects).validate_json(body)
+        except ValidationError as error:
+            raise Invalid([self._explained(e) for e in error.errors(include_url=False, include_context=False)]) from None
+        rows = found["instances"]
+        check_rows(len(rows), most_rows)
+        keys = range(len(self.schema.columns)) if as_arrays else self.schema.names
+        columns = ([row[key] for row in rows] for key in keys)
+        unused = [] if as_arrays else self._unused(rows)
+        return Request(self.schema.frame(columns), found.get("parameters", {}).get("probabilities", False), unused)
+
+    def _unused(self, rows: list[dict[str, Any]]) -> list[str]:
+        width = len(self.schema.columns)
+        names = dict.fromkeys(name for row in rows if len(row) > width for name in row)
+        return self.schema.unused(names, self.target)
+
+    def _explained(self, error: ErrorDetails) -> dict[str, Any]:
+        """A pydantic error as the person who sent the row would put it."""
+        place, value = list(error["loc"]), error["input"]
+        if len(place) == 3 and isinstance(place[2], int):
+            place[2] = self.schema.names[place[2]]
+        where = ".".join(map(str, place[:2])).replace("instances.", "instances[") + "]" * (len(place) > 1 and place[0] == "instances")
+        return {"loc": ["body", *place], "msg": f"{where}: " * bool(where) + self._message(error, place, value),
+                "type": error["type"], "input": value}
+
+    def _message(self, error: ErrorDetails, place: list[int | str], value: Any) -> str:
+        kind, names = error["type"], ", ".join(self.schema.names)
+        column = next((c for c in self.schema.columns if len(place) == 3 and c.name == place[2]), None)
+        if column and kind == "missing":
+            sent = self.schema.unused(value, self.target) if isinstance(value, dict) else ()
+            return missing_column(column.name, sent)
+        if column and value is None:
+            return f"{column.name} is missing, and the model can't do without it; {REMEDY}"
+        if column:
+            return f"{column.name}: {_EXPECTED.get(kind, error['msg'].removeprefix('Value error, '))}"
+        if kind == "missing":
+            return 'instances are missing; send {"instances": [{column: value, ...}, ...]}'
+        if kind == "extra_forbidden":
+            return "is not known; the body holds instances and parameters, and the parameters probabilities"
+        if len(place) == 2 and place[0] == "instances":
+            return f"a row is an object, or an array of {len(self.schema.columns)} values in this order: {names}"
+        return error["msg"]
+
+
+_EXPECTED = {
+    "float_type": "a number was learned here; send a JSON number",
+    "finite_number": "the number is not finite; send null where it is missing",
+    "string_type": "text was learned here; send a JSON string",
+}
+
+
+def _body(row: Any) -> Any:
+    rows = Annotated[list[row], Field(min_length=1, strict=True)]  # type: ignore[valid-type]
+    body = TypedDict("Body", {"instances": rows, "parameters": NotRequired[Parameters]})  # type: ignore[misc]
+    return with_config(ConfigDict(extra="forbid"))(body)
+
+
+def _type(column: Column) -> Any:
+    """The type that a JSON value of this column has, with its conversion to what the pipeline sees."""
+    if column.kind == "number":
+        kind: Any = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+    elif column.kind == "flag":
+        words = column.words if column.words != ("0", "1") else (0, 1)
+        kind = Annotated[Any, AfterValidator(_flag(column)), WithJsonSchema({"enum": [True, False, *words[::-1]]})]
+    else:
+        kind = Annotated[str, Field(strict=True), AfterValidator(_gapless(column))]
+    return kind | None if column.gaps else kind
+
+
+def _gapless(column: Column) -> Callable[[str], Any]:
+    convert = column.convert
+
+    def check(text: str) -> Any:
+        value = convert(text)
+        if value != value and not column.gaps:
+            raise ValueError(f"it is empty, and the model can't do without it; {REMEDY}")
+        return value
+
+    return check
+
+
+def _flag(column: Column) -> Callable[[Any], float]:
+    from_text = _gapless(column)
+
+    def check(value: Any) -> float:
+        if isinstance(value, str):
+            return float(from_text(value))
+        if isinstance(value, bool) or (value in (0, 1) and column.words == ("0", "1")):
+            return float(value)
+        raise ValueError(f"a flag was learned here; send true or false, or {' or '.join(column.words)}")
+
+    return check

@@ -1,0 +1,74 @@
+"""The file of a fitted model: skops, which runs no code of the file, or joblib where a setting allows it."""
+
+import hashlib
+import importlib
+import os
+from pathlib import Path
+from typing import Any
+
+import joblib
+import skops.io
+
+from ML.config.config import settings
+from ML.errors import Problem
+
+SKOPS, JOBLIB = "model.skops", "model.joblib"
+PACKAGES = ("sklearn.", "ML.src.")
+TYPES = frozenset({"numpy.dtype"})
+
+
+class Untrusted(Problem):
+    """A model file that may not be loaded, or an estimator that may not be saved."""
+
+    status = 422
+
+
+def save(model: Any, folder: Path) -> tuple[str, str]:
+    """Writes the model into the folder; the file's name and its SHA-256. Raises Untrusted."""
+    try:
+        data, name = skops.io.dumps(model), SKOPS
+        refused = _refused(skops.io.get_untrusted_types(data=data))
+    except Exception as error:  # skops meets the user's objects here, and each can fail in a way of its own
+        data, name, refused = b"", SKOPS, [f"{type(error).__name__}: {error}"]
+    if refused and not settings().allow_joblib:
+        raise Untrusted(f"skops can't save this estimator safely ({', '.join(refused)}); name its types in TRUSTED_TYPES, or set ALLOW_JOBLIB=true")
+    path = folder / (JOBLIB if refused else SKOPS)
+    if refused:
+        joblib.dump(model, path)
+    else:
+        path.write_bytes(data)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return path.name, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load(path: Path, sha256: str) -> Any:
+    """The model in a file. Raises Untrusted before anything of the file runs, if its types or bytes are not the expected."""
+    if path.name == JOBLIB and not settings().allow_joblib:
+        raise Untrusted(f"{path} is a pickle, which can run any code; set ALLOW_JOBLIB=true if you trust it")
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise Untrusted(f"{path} is not the file that was published: its SHA-256 differs; train again or roll back")
+    if path.name == JOBLIB:
+        return joblib.load(path)
+    untrusted = skops.io.get_untrusted_types(data=data)
+    if refused := _refused(untrusted):
+        raise Untrusted(f"{path} holds types that are not trusted: {', '.join(refused)}; name them in TRUSTED_TYPES if you know them")
+    return skops.io.loads(data, trusted=untrusted)
+
+
+def _refused(names: list[str]) -> list[str]:
+    return [name for name in names if not _trusted(name)]
+
+
+def _trusted(name: str) -> bool:
+    """scikit-learn's own classes, everything that ML.src defines, and what the setting names."""
+    if name in TYPES or name in settings().trusted_types:
+        return True
+    if not name.startswith(PACKAGES):
+        return False
+    module, _, attribute = name.rpartition(".")
+    found = getattr(importlib.import_module(module), attribute, None)
+    # A name may be borrowed: sklearn.x.load must not stand for joblib.load.
+    own = getattr(found, "__module__", "").startswith(PACKAGES)
+    return own and (isinstance(found, type) or name.startswith("ML.src."))

@@ -1,0 +1,105 @@
+"""A version, loaded: immutable, so that a request is checked and answered by one version."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic_core import to_json
+
+from ML import payload, store
+from ML.errors import Conflict, Problem
+from ML.instances import Instances
+from ML.schema import Schema
+from ML.store import Card
+from ML.target import Target
+
+TOLERANCE = 1e-9
+
+
+class CannotPredict(Problem):
+    """The model refused rows that its schema lets through, such as a category it never saw."""
+
+    status = 422
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Predictions in the target's own type, and probabilities, a list for each row, if asked for."""
+
+    predictions: list[Any]
+    probabilities: list[list[float]] | None = None
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Schema, target and model of one version."""
+
+    card: Card
+    schema: Schema
+    target: Target
+    instances: Instances
+    model: Any
+
+    @property
+    def name(self) -> str:
+        """The model's name and version as they stand in the log."""
+        return f"{self.card.model}/{self.card.version}"
+
+    def predict(self, X: pd.DataFrame, probabilities: bool = False) -> Answer:
+        """The answer for rows that the schema made. Raises CannotPredict."""
+        if probabilities and not self.card.probabilities:
+            raise CannotPredict(f"The model {self.card.model} has no probabilities; leave the parameter out")
+        try:
+            predictions = self.target.from_model(self.model.predict(X))
+            shares = np.asarray(self.model.predict_proba(X)).tolist() if probabilities else None
+        except (ValueError, TypeError) as error:
+            raise CannotPredict(f"The model can't predict these rows: {error}") from error
+        if len(predictions) != len(X):
+            raise CannotPredict(f"The model answered {len(predictions)} predictions for {len(X)} rows")
+        return Answer(predictions, shares)
+
+    def score(self, predictions: list[Any], y: list[Any]) -> float:
+        """Accuracy of a classification, R² of a regression: the share of the variance that is explained."""
+        if self.target.task == "classification":
+            return sum(map(lambda p, t: p == t, predictions, y)) / len(y)
+        truth = np.asarray(y, dtype=float)
+        variance = float(((truth - truth.mean()) ** 2).sum())
+        return 1 - float(((truth - np.asarray(predictions)) ** 2).sum()) / variance if variance else 0.0
+
+    def check_answers(self) -> list[Any]:
+        """What the model answers for the schema's made-up rows; kept on the card and replayed at each load."""
+        body = to_json({"instances": self.schema.examples()})
+        answer = self.predict(self.instances.parse(body, 100).frame, self.card.probabilities)
+        return [answer.predictions, answer.probabilities]
+
+
+def make(card: Card, model: Any) -> Predictor:
+    """A predictor from a card that has its schema and target, and a fitted model."""
+    assert card.features and card.target
+    return Predictor(card, card.features, card.target, Instances(card.features, card.target.name), model)
+
+
+def load(name: str, version: int) -> Predictor:
+    """The predictor of a version on disk, once it answers its card's check rows as it did when it was trained.
+
+    Raises NotFound, Conflict where it is not ready or answers differently, and Untrusted.
+    """
+    card = store.read(name, version)
+    if card.state != "ready":
+        raise Conflict(f"Version {version} of {name} is {card.state}; only one that is ready can answer")
+    loaded = make(card, payload.load(store.folder(name, version) / card.file, card.sha256))
+    if not same(loaded.check_answers(), card.checks):
+        made = ", ".join(f"{library} {number}" for library, number in card.libraries.items())
+        raise Conflict(f"Version {version} of {name} answers its check rows differently than when it was trained with {made}; train it again")
+    return loaded
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two answers are alike: labels equal, numbers within 1e-9 of each other, relative to their size."""
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE) or (a != a and b != b)
+    return bool(a == b)

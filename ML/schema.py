@@ -1,0 +1,168 @@
+"""The columns that a model learned: what every request is checked against and converted by."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from ML import cells
+from ML.errors import Invalid
+from ML.table import Table, check_rows
+
+FREQUENT = 0.05
+QUANTILES = (0.5, 0.1, 0.3, 0.7, 0.9)
+REMEDY = "put a value there, or train with rows where it is missing and a pipeline that imputes it"
+
+Value = bool | int | float | str | None
+"""A cell as JSON."""
+
+
+class Column(BaseModel, frozen=True):
+    """One feature. `gaps` tells whether it may be missing; `examples` are made up, never a row of somebody's data."""
+
+    name: str
+    kind: cells.Kind
+    words: tuple[str, ...] = ()
+    gaps: bool = True
+    examples: tuple[Value, ...] = ()
+
+    @property
+    def convert(self) -> Callable[[str], Any]:
+        """From a text cell to what the pipeline sees. Raises ValueError."""
+        return cells.converter(self.kind, self.words)
+
+
+class Schema(BaseModel, frozen=True):
+    """The features in the order of the training table."""
+
+    columns: tuple[Column, ...]
+    ignored: tuple[str, ...] = ()
+    """Columns of the training table that were empty, so that there was nothing to learn."""
+
+    @property
+    def names(self) -> list[str]:
+        """The features' names, in order."""
+        return [column.name for column in self.columns]
+
+    def frame(self, values: Iterable[Sequence[Any]]) -> pd.DataFrame:
+        """Converted values, a sequence for each column, as the table that the pipeline gets."""
+        arrays = [_array(column, part) for column, part in zip(self.columns, values, strict=True)]
+        if all(column.kind != "text" for column in self.columns):
+            return pd.DataFrame(np.column_stack(arrays), columns=self.names, copy=False)
+        # From a dict pandas would make every text column its own string type, which costs more and says no more.
+        return pd.DataFrame({i: pd.Series(array, dtype=array.dtype) for i, array in enumerate(arrays)}).set_axis(self.names, axis=1)
+
+    def from_table(self, table: Table, target: str | None, most_rows: int) -> tuple[pd.DataFrame, list[str] | None]:
+        """The features of a CSV file in any order, and the cells of the target if it is there.
+
+        Raises Invalid, naming every missing column and every cell that does not fit, and TooLarge.
+        """
+        check_names(self.names, table.header, "csv_file", target)
+        places = [table.header.index(name) for name in self.names]
+        parts: list[list[Any]] = [[] for _ in self.columns]
+        labels: list[str] | None = [] if target in table.header else None
+        errors: list[dict[str, Any]] = []
+        for first, chunk in table.chunks():
+            check_rows(first + len(chunk[0]) - 1, most_rows)
+            for column, part, place in zip(self.columns, parts, places, strict=True):
+                part += convert(column, chunk[place], first, errors)
+            if labels is not None:
+                labels += chunk[table.header.index(str(target))]
+        if errors:
+            raise Invalid(errors)
+        return self.frame(parts), labels
+
+    def unused(self, names: Iterable[str], target: str) -> list[str]:
+        """Those names that are no feature of this model."""
+        known = {*self.names, target}
+        return [name for name in names if name not in known]
+
+    def examples(self) -> list[dict[str, Any]]:
+        """Made-up rows, JSON-ready: the first is the middle of every column."""
+        return [dict(zip(self.names, row, strict=True)) for row in zip(*(c.examples for c in self.columns), strict=True)]
+
+
+def convert(column: Column, part: Sequence[str], first: int, errors: list[dict[str, Any]]) -> list[Any]:
+    """The cells of one column as the pipeline sees them; what does not fit is added to the errors, by row."""
+    function = column.convert
+    try:
+        values = list(map(function, part))
+        if column.gaps or all(value == value for value in values):
+            return values
+    except ValueError:
+        values = []
+    for row, cell in enumerate(part, first):
+        try:
+            if function(cell) != function(cell) and not column.gaps:
+                raise ValueError(f"it is missing, and the model can't do without it; {REMEDY}")
+        except ValueError as error:
+            errors.append({"loc": ["body", "csv_file", row, column.name], "msg": f"row {row}, {column.name}: {error}",
+                           "type": f"{column.kind}_invalid", "input": cell})
+    return values
+
+
+def check_names(wanted: Sequence[str], found: Sequence[str], field: str, target: str | None = None) -> None:
+    """Raises Invalid with every wanted column that is not there, each with the names that it may be spelt as."""
+    missing = [name for name in wanted if name not in set(found)]
+    free = [name for name in found if name not in set(wanted) and name != target]
+    if missing:
+        raise Invalid([{"loc": ["body", field, name], "msg": missing_column(name, free), "type": "missing_column", "input": None} for name in missing])
+
+
+def missing_column(name: str, candidates: Sequence[str]) -> str:
+    """What to tell somebody whose row lacks a column."""
+    close = get_close_matches(name, candidates, 3, cutoff=0.6)
+    return f"the column {name} is missing" + (f"; is it spelt {' or '.join(close)} here?" if close else "")
+
+
+def learn(names: Sequence[str], table: Sequence[Sequence[str]]) -> tuple[Schema, pd.DataFrame]:
+    """The schema of a training table (text cells, a list for each feature), and its rows as the pipeline sees them.
+
+    Raises Invalid for a number that no float holds.
+    """
+    columns, parts, empty = [], [], []
+    errors: list[dict[str, Any]] = []
+    for name, part in zip(names, table, strict=True):
+        learned = cells.learn(part)
+        if learned is None:
+            empty.append(name)
+            continue
+        column = Column(name=name, kind=learned[0], words=tuple(learned[1]))
+        values = convert(column, part, 1, errors)
+        examples = _examples(column, values) if not errors else ()
+        columns.append(column.model_copy(update={"examples": examples, "gaps": any(v != v for v in values)}))
+        parts.append(values)
+    if errors:
+        raise Invalid(errors)
+    if not columns:
+        raise Invalid.at("body", "csv_file", type="csv_invalid", msg="the table has no column to learn from besides the target")
+    schema = Schema(columns=tuple(columns), ignored=tuple(empty))
+    return schema, schema.frame(parts)
+
+
+def _array(column: Column, values: Sequence[Any]) -> NDArray[Any]:
+    array = np.empty(len(values), dtype=object if column.kind == "text" else float)
+    array[:] = values
+    return array
+
+
+def _examples(column: Column, values: Sequence[Any]) -> tuple[Value, ...]:
+    """Five values of a column that identify nobody: rounded quantiles, the middle first, or frequent words."""
+    present = [value for value in values if value == value]
+    if column.kind == "text":
+        common = [text for text, count in Counter(present).most_common(5) if count > 1 and count >= FREQUENT * len(present)]
+        return tuple((common or ["text"])[i % max(len(common), 1)] for i in range(5))
+    if column.kind == "flag":
+        words = {"true": True, "false": False, "1": 1, "0": 0}
+        usual = round(sum(present) / len(present))
+        return tuple(words.get(word, word) for word in (column.words[(usual + i) % 2] for i in range(5)))
+    quantiles = [float(value) for value in np.quantile(present, QUANTILES)]
+    if column.kind == "date":
+        return tuple(str(np.datetime64(round(value), "D")) for value in quantiles)
+    rounded = [float(f"{value:.3g}") for value in quantiles]
+    return tuple(int(v) for v in rounded) if all(v.is_integer() for v in present) else tuple(rounded)

@@ -1,0 +1,194 @@
+"""Model versions on disk: `<models_dir>/<model>/<version>/` with a card and the model, and a pointer to the live one."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from ML.config.config import settings
+from ML.errors import Conflict, NotFound, NotReady
+from ML.schema import Schema
+from ML.target import Target
+
+CARD, POINTER, UPLOAD = "card.json", "current", "upload.csv"
+
+
+class Card(BaseModel):
+    """What is known of a version. A training job is a version in state `training`."""
+
+    model: str
+    version: int
+    state: Literal["training", "ready", "failed"] = "training"
+    stage: str = "waiting"
+    origin: Literal["sample", "upload", "command"]
+    target_variable: str
+    created: datetime
+    replaces: int | None = None
+    """The version that was live when training began; if another is live at its end, somebody chose that one by hand."""
+    seconds: dict[str, float] = {}
+    rows: dict[str, int] = {}
+    metrics: dict[str, float] = {}
+    train_metrics: dict[str, float] = {}
+    notes: list[str] = []
+    features: Schema | None = None
+    target: Target | None = None
+    probabilities: bool = False
+    checks: list[Any] = []
+    file: str = ""
+    sha256: str = ""
+    fingerprint: str = ""
+    libraries: dict[str, str] = {}
+    error: Any = None
+    error_status: int = 500
+    """HTTP status that goes with the error of a failed training."""
+
+
+def folder(model: str, version: int | None = None) -> Path:
+    """The folder of a model or of one version."""
+    path = settings().models_dir / model
+    return path if version is None else path / str(version)
+
+
+def claim(model: str, origin: Literal["sample", "upload", "command"], target: str) -> Card:
+    """A new version, in training: the number after the highest there is. `mkdir` lets only one process have it."""
+    folder(model).mkdir(parents=True, exist_ok=True)
+    number = max(_numbers(model), default=0) + 1
+    while True:
+        with suppress(FileExistsError):
+            folder(model, number).mkdir()
+            break
+        number += 1
+    card = Card(model=model, version=number, origin=origin, target_variable=target, created=datetime.now(UTC), replaces=current(model))
+    write(card)
+    return card
+
+
+def write(card: Card) -> None:
+    """Saves a card so that a reader sees the old or the new one, never a half."""
+    _replace(folder(card.model, card.version) / CARD, card.model_dump_json(by_alias=True, indent=1))
+
+
+def read(model: str, version: int) -> Card:
+    """The card of a version. Raises NotFound."""
+    try:
+        return Card.model_validate_json((folder(model, version) / CARD).read_bytes())
+    except FileNotFoundError:
+        raise NotFound(f"{model} has no version {version}; its versions are {versions(model) or 'none yet'}") from None
+
+
+def versions(model: str) -> list[int]:
+    """The numbers of all versions, newest first, those in training and failed ones included."""
+    return sorted((n for n in _numbers(model) if (folder(model, n) / CARD).exists()), reverse=True)
+
+
+def current(model: str) -> int | None:
+    """The live version, None where there is none yet."""
+    try:
+        return int((folder(model) / POINTER).read_text())
+    except FileNotFoundError:
+        return None
+
+
+def live(model: str) -> Card:
+    """The card of the live version. Raises NotReady."""
+    version = current(model)
+    if version is None:
+        raise NotReady(f"The model {model} has no version yet; train it with POST /train_model")
+    return read(model, version)
+
+
+def publish(card: Card) -> bool:
+    """Saves a trained version, and makes it live unless another became live meanwhile, which is respected."""
+    with locked(card.model):
+        free = current(card.model) == card.replaces
+        if not free:
+            card.notes.append(f"held back: version {current(card.model)} was made live by hand while this one was trained")
+        card.state = "ready"
+        write(card)
+        if free:
+            _point(card.model, card.version)
+        _prune(card.model)
+    return free
+
+
+def promote(model: str, version: int) -> Card:
+    """Makes a version live, a new one or an old one. Raises NotFound, and Conflict where it is not ready."""
+    with locked(model):
+        card = read(model, version)
+        if card.state != "ready":
+            raise Conflict(f"Version {version} of {model} is {card.state}; only one that is ready can go live")
+        _point(model, version)
+    return card
+
+
+def delete(model: str, version: int) -> None:
+    """Deletes a version. Raises NotFound, and Conflict for the live one and one in training."""
+    with locked(model):
+        card = read(model, version)
+        if version == current(model):
+            raise Conflict(f"Version {version} of {model} is live; make another one live first")
+        if card.state == "training":
+            raise Conflict(f"Version {version} of {model} is in training; wait until it ends")
+        _remove(model, version)
+
+
+@contextmanager
+def locked(model: str, name: str = "lock", wait: bool = True) -> Iterator[int]:
+    """Holds a lock of a model across processes; its file descriptor. A subprocess that inherits it holds it too.
+
+    Raises BlockingIOError where it is taken and `wait` is false.
+    """
+    folder(model).mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder(model) / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _numbers(model: str) -> list[int]:
+    with suppress(FileNotFoundError):
+        return [int(name) for name in os.listdir(folder(model)) if name.isascii() and name.isdigit()]
+    return []
+
+
+def _point(model: str, version: int) -> None:
+    _replace(folder(model) / POINTER, f"{version}\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Rename is atomic: readers see the old text or the new one, and after a crash too."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def _prune(model: str) -> None:
+    """Keeps the newest ready versions and the live one, and the cards of failures since the oldest of those."""
+    cards = [read(model, version) for version in versions(model)]
+    ready = [card.version for card in cards if card.state == "ready"]
+    kept = {*ready[: settings().keep_versions], current(model)}
+    oldest = min(ready[: settings().keep_versions], default=0)
+    for card in cards:
+        if card.version not in kept and (card.state == "ready" or (card.state == "failed" and card.version < oldest)):
+            _remove(model, card.version)
+
+
+def _remove(model: str, version: int) -> None:
+    path = folder(model, version)
+    (path / CARD).unlink(missing_ok=True)
+    for file in path.iterdir():
+        file.unlink()
+    # The empty folder of the highest number stays, so that no later version gets the number of a deleted one.
+    if version != max(_numbers(model)):
+        path.rmdir()

@@ -1,0 +1,121 @@
+"""The target column: what a model learns to predict, and how its labels go back to the caller."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from ML import cells
+from ML.errors import Invalid
+
+Task = Literal["classification", "regression"]
+
+
+class Target(BaseModel, frozen=True):
+    """Name, task and type of the target. `classes` are the labels in the order of the model's probabilities."""
+
+    name: str
+    task: Task
+    type: Literal["integer", "number", "boolean", "string"]
+    classes: tuple[bool | int | float | str, ...] | None = None
+
+    def convert(self, column: Sequence[str], field: str = "csv_file") -> NDArray[Any]:
+        """Text cells as `y`, shape (rows,). Raises Invalid, naming the rows that are no such value or none."""
+        values, errors = [], []
+        for row, cell in enumerate(column, 1):
+            try:
+                values.append(self._value(cell))
+            except ValueError as error:
+                errors.append({"loc": ["body", field, row, self.name], "msg": f"row {row}, {self.name}: {error}",
+                               "type": "target_invalid", "input": cell})
+        if errors:
+            raise Invalid(errors)
+        return np.array(values, dtype=object if self.type == "string" else None)
+
+    def _value(self, cell: str) -> Any:
+        if not cell.strip():
+            raise ValueError("the target is missing")
+        if self.type == "boolean":
+            return bool(cells.flag(("false", "true"))(cell))
+        if self.type == "string":
+            return cell
+        value = cells.number(cell)
+        if value != value:
+            raise ValueError("the target is missing")
+        return int(value) if self.type == "integer" and value.is_integer() else value
+
+    def to_model(self, y: NDArray[Any]) -> NDArray[Any]:
+        """What `fit` gets. Labels such as 0.5 go in as text: scikit-learn takes fractions for a regression."""
+        return np.array([repr(v) for v in y.tolist()], dtype=object) if self._as_text else y
+
+    def from_model(self, labels: NDArray[Any]) -> list[Any]:
+        """Predictions as Python values of the target's own type, whatever array or dtype the model answered."""
+        values: list[Any] = np.asarray(labels).ravel().tolist()
+        return [float(value) for value in values] if self._as_text else values
+
+    @property
+    def _as_text(self) -> bool:
+        return self.task == "classification" and self.type == "number"
+
+
+def learn(name: str, column: Sequence[str], task: Task | None, field: str = "target_variable") -> Target:
+    """What kind of target a column is. Without a task (a plain object with fit and predict) the values decide.
+
+    Raises Invalid for gaps, one class, a class for each row, and a target that is not of the task's kind.
+    """
+    gaps = [row for row, cell in enumerate(column, 1) if not cell.strip()]
+    kind, words = cells.learn(column) or ("text", ())
+    if kind == "number":
+        gaps = [row for row, cell in enumerate(column, 1) if cells.is_gap(cell, "number")]
+    if gaps:
+        raise _wrong(field, f"the target {name} is missing in {len(gaps)} rows, first in {_rows(gaps)}; fill or remove them")
+    kind_of = _type(kind, words, column)
+    task = task or ("regression" if kind_of == "number" else "classification")
+    target = Target(name=name, task=task, type=kind_of)
+    (_check_regression if task == "regression" else _check_classes)(target, column, field)
+    return target
+
+
+def _type(kind: str, words: Sequence[str], column: Sequence[str]) -> Literal["integer", "number", "boolean", "string"]:
+    if tuple(words) == ("false", "true"):
+        return "boolean"
+    if kind == "number" or tuple(words) == ("0", "1"):
+        values = [cells.number(cell) for cell in column]
+        return "integer" if all(v.is_integer() and abs(v) < 2**53 for v in values) else "number"
+    return "string"
+
+
+def _check_regression(target: Target, column: Sequence[str], field: str) -> None:
+    if target.type in ("boolean", "string"):
+        wrong = next(((row, cell) for row, cell in enumerate(column, 1) if not _is_number(cell)), (1, column[0]))
+        raise _wrong(field, f"a regression needs numbers, but {target.name} is {wrong[1]!r} in row {wrong[0]}; choose another target or a classifier")
+
+
+def _check_classes(target: Target, column: Sequence[str], field: str) -> None:
+    classes, rows = Counter(target.convert(column).tolist()), len(column)
+    if len(classes) == 1:
+        raise _wrong(field, f"the target {target.name} has one class only, {column[0]!r}; a classifier needs two or more")
+    if len(classes) == rows:
+        raise _wrong(field, f"the target {target.name} has as many classes as rows ({rows}): is it an identifier, or a number for a regressor?")
+    if target.type == "number" and len(classes) > max(20, rows // 10):
+        raise _wrong(field, f"the target {target.name} looks continuous ({len(classes)} different numbers in {rows} rows); train a regressor")
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        cells.number(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _rows(rows: list[int]) -> str:
+    shown = ", ".join(map(str, rows[:5]))
+    return f"row {shown}" if len(rows) == 1 else f"rows {shown}{', ...' if len(rows) > 5 else ''}"
+
+
+def _wrong(field: str, message: str) -> Invalid:
+    return Invalid.at("body", field, msg=message, type="target_invalid")

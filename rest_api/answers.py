@@ -1,0 +1,126 @@
+"""The bodies of the answers, as /docs shows them."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ML import store
+from ML.predictor import Answer
+from ML.store import Card
+
+Label = bool | int | float | str | None
+
+
+class Prediction(BaseModel):
+    """Predictions, in the order of the rows."""
+
+    predictions: list[Label]
+    probabilities: list[list[float | None]] | None = Field(None, description="Of each row, in the order of `classes`; on request")
+    classes: list[Label] | None = None
+    model: str
+    model_version: int
+    ignored_columns: list[str] = Field([], description="Columns of the request that the model does not know")
+
+
+class TablePrediction(Prediction):
+    """Predictions for a CSV file, with their score where the file has the target."""
+
+    status: str = "Predictions are success"
+    code: int = 200
+    output: str = Field(examples=["Test accuracy : 97.78 %"])
+    rows: int
+    accuracy: float | None = None
+    r2: float | None = None
+
+
+class Training(BaseModel):
+    """A version that was trained."""
+
+    status: str = "Model training success"
+    code: int = 200
+    output: str = Field(examples=["Train accuracy : 98.10 %"])
+    model: str
+    version: int
+    live: bool = Field(description="Whether it answers now")
+    metrics: dict[str, float] = Field(description="Scores on the rows that were held out")
+    train_metrics: dict[str, float] = Field(description="Scores on the rows that it was fitted to")
+    rows: dict[str, int]
+    notes: list[str] = Field(description="What to know about this version: too few rows held out, columns ignored")
+    seconds: dict[str, float]
+
+    @classmethod
+    def of(cls, card: Card, live: bool) -> "Training":
+        """The answer for a card."""
+        name, value = next(iter(card.train_metrics.items()))
+        return cls(output=measured("Train", name, value), live=live, **card.model_dump(include=set(cls.model_fields)))
+
+
+class CardView(Card):
+    """A version's card."""
+
+    model_config = ConfigDict(json_schema_mode_override="serialization")
+
+    live: bool = False
+    example: dict[str, Any] | None = Field(None, description="A made-up row to try")
+
+    @classmethod
+    def of(cls, card: Card) -> "CardView":
+        """The card with what the store and the schema say beside it."""
+        example = card.features.examples()[0] if card.features else None
+        return cls(**dict(card), live=store.current(card.model) == card.version, example=example)
+
+
+class ModelView(BaseModel):
+    """A model and its live version."""
+
+    model: str
+    live: CardView | None
+
+    @classmethod
+    def of(cls, name: str) -> "ModelView":
+        """The view of a model, trained or not."""
+        version = store.current(name)
+        return cls(model=name, live=CardView.of(store.read(name, version)) if version else None)
+
+
+class Promotion(BaseModel):
+    """Which version shall be live."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Annotated[int, Field(ge=1, le=10**9, strict=True)]
+
+
+class Health(BaseModel):
+    """The state of the server."""
+
+    status: str
+    model_version: int | None = None
+
+
+class Wrong(BaseModel):
+    """One thing that is wrong in the input."""
+
+    loc: list[str | int] = Field(description="Where: the part of the request, then row and column")
+    msg: str = Field(description="What is wrong and how to mend it")
+    type: str
+    input: Any = None
+
+
+class Error(BaseModel):
+    """The body of every answer that is not a success."""
+
+    detail: str | list[Wrong]
+
+
+def prediction(card: Card, answer: Answer, unused: list[str]) -> dict[str, Any]:
+    """The fields of a Prediction, JSON-ready."""
+    fields = {"predictions": answer.predictions, "model": card.model, "model_version": card.version, "ignored_columns": unused}
+    if answer.probabilities is not None:
+        fields |= {"probabilities": answer.probabilities, "classes": card.target and card.target.classes}
+    return fields
+
+
+def measured(what: str, name: str, value: float) -> str:
+    """A score in words, as people's scripts read it: `Test accuracy : 97.78 %`."""
+    return f"{what} {name} : {100 * value:.2f} %" if name == "accuracy" else f"{what} {name} : {value:.4f}"

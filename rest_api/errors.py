@@ -1,0 +1,65 @@
+"""Every error as JSON in FastAPI's shape: one handler for each kind."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+
+from ML.errors import Invalid, Problem
+
+
+def install(app: FastAPI) -> None:
+    """Registers the handlers."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+
+
+def answer(status: int, detail: Any, headers: dict[str, str] | None = None) -> Response:
+    """`{"detail": ...}`, with whatever a caller sent made safe for JSON: NaN becomes null, a lone surrogate `?`."""
+    body = to_json({"detail": _safe(detail)}, inf_nan_mode="null", fallback=str)
+    return Response(body, status, headers, "application/json")
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return answer(error.status, error.detail)
+
+
+async def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = [{key: e.get(key) for key in ("loc", "msg", "type", "input")} for e in error.errors()]
+    for one in found:
+        if one["loc"][-1:] == ("csv_file",) and one["input"] is not None:
+            one["msg"] = "csv_file must be a file; with curl write -F csv_file=@table.csv"
+    return answer(422, Invalid(found).detail)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = error.detail
+    if error.status_code == 404:
+        detail = f"There is no route {request.url.path}; /docs lists them"
+    if error.status_code == 405:
+        detail = f"{request.method} is not a method of {request.url.path}; it takes {(error.headers or {}).get('Allow', 'another')}"
+    if error.status_code == 413:
+        # The rest of the body is still on its way; only closing the connection stops it.
+        return answer(413, "The body is larger than allowed; send it in parts, gzip the CSV, or raise MAX_BODY_MB", {"connection": "close"})
+    return answer(error.status_code, detail, dict(error.headers or {}))
+
+
+def bug(request_id: str) -> Response:
+    """What a caller reads of a fault of ours or of the user's estimator: the id by which the log has the traceback."""
+    return answer(500, f"The server failed on this request; its log tells why under {request_id}")
+
+
+def _safe(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()[:1000]
+    if isinstance(value, dict):
+        return {_safe(str(key)): _safe(part) for key, part in list(value.items())[:100]}
+    if isinstance(value, list | tuple):
+        return [_safe(part) for part in value[:1000]]
+    return value

@@ -1,0 +1,5 @@
+"""The app, for the server: `wsgi:app`."""
+
+from rest_api.classifier_api import app
+
+__all__ = ["app"]
