@@ -10,7 +10,6 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
-from ML import cells
 from ML.errors import Invalid
 from ML.schema import REMEDY, Column, Schema, missing_column
 from ML.table import check_rows
@@ -53,7 +52,9 @@ class Instances:
         try:
             found = (self.arrays if as_arrays else self.objects).validate_json(body)
         except ValidationError as error:
-            raise Invalid([self._explained(e) for e in error.errors(include_url=False, include_context=False)]) from None
+            raise Invalid(
+                [self._explained(e) for e in error.errors(include_url=False, include_context=False)]
+            ) from None
         rows = found["instances"]
         check_rows(len(rows), most_rows)
         keys = range(len(self.schema.columns)) if as_arrays else self.schema.names
@@ -71,9 +72,15 @@ class Instances:
         place, value = list(error["loc"]), error["input"]
         if len(place) == 3 and isinstance(place[2], int):
             place[2] = self.schema.names[place[2]]
-        where = ".".join(map(str, place[:2])).replace("instances.", "instances[") + "]" * (len(place) > 1 and place[0] == "instances")
-        return {"loc": ["body", *place], "msg": f"{where}: " * bool(where) + self._message(error, place, value),
-                "type": error["type"], "input": value}
+        where = ".".join(map(str, place[:2])).replace("instances.", "instances[") + "]" * (
+            len(place) > 1 and place[0] == "instances"
+        )
+        return {
+            "loc": ["body", *place],
+            "msg": f"{where}: " * bool(where) + self._message(error, place, value),
+            "type": error["type"],
+            "input": value,
+        }
 
     def _message(self, error: ErrorDetails, place: list[int | str], value: Any) -> str:
         kind, names = error["type"], ", ".join(self.schema.names)
@@ -102,9 +109,12 @@ _EXPECTED = {
 
 
 def _body(row: Any) -> Any:
-    rows = Annotated[list[row], Field(min_length=1, strict=True)]  # type: ignore[valid-type]
-    body = TypedDict("Body", {"instances": rows, "parameters": NotRequired[Parameters]})  # type: ignore[misc]
-    return with_config(ConfigDict(extra="forbid"))(body)
+    @with_config(ConfigDict(extra="forbid"))
+    class Body(TypedDict):
+        instances: Annotated[list[row], Field(min_length=1, strict=True)]
+        parameters: NotRequired[Parameters]
+
+    return Body
 
 
 def _type(column: Column) -> Any:

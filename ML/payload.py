@@ -26,12 +26,15 @@ class Untrusted(Problem):
 def save(model: Any, folder: Path) -> tuple[str, str]:
     """Writes the model into the folder; the file's name and its SHA-256. Raises Untrusted."""
     try:
-        data, name = skops.io.dumps(model), SKOPS
+        data = skops.io.dumps(model)
         refused = _refused(skops.io.get_untrusted_types(data=data))
-    except Exception as error:  # skops meets the user's objects here, and each can fail in a way of its own
-        data, name, refused = b"", SKOPS, [f"{type(error).__name__}: {error}"]
+    except Exception as error:  # noqa: BLE001 - skops meets the user's objects here, and each can fail in a way of its own
+        data, refused = b"", [f"{type(error).__name__}: {error}"]
     if refused and not settings().allow_joblib:
-        raise Untrusted(f"skops can't save this estimator safely ({', '.join(refused)}); name its types in TRUSTED_TYPES, or set ALLOW_JOBLIB=true")
+        raise Untrusted(
+            f"skops can't save this estimator safely ({', '.join(refused)}); "
+            "name its types in TRUSTED_TYPES, or set ALLOW_JOBLIB=true"
+        )
     path = folder / (JOBLIB if refused else SKOPS)
     if refused:
         joblib.dump(model, path)
@@ -43,7 +46,7 @@ def save(model: Any, folder: Path) -> tuple[str, str]:
 
 
 def load(path: Path, sha256: str) -> Any:
-    """The model in a file. Raises Untrusted before anything of the file runs, if its types or bytes are not the expected."""
+    """The model in a file. Raises Untrusted, before anything of it runs, if its bytes or types are not as expected."""
     if path.name == JOBLIB and not settings().allow_joblib:
         raise Untrusted(f"{path} is a pickle, which can run any code; set ALLOW_JOBLIB=true if you trust it")
     data = path.read_bytes()
@@ -53,7 +56,10 @@ def load(path: Path, sha256: str) -> Any:
         return joblib.load(path)
     untrusted = skops.io.get_untrusted_types(data=data)
     if refused := _refused(untrusted):
-        raise Untrusted(f"{path} holds types that are not trusted: {', '.join(refused)}; name them in TRUSTED_TYPES if you know them")
+        raise Untrusted(
+            f"{path} holds types that are not trusted ({', '.join(refused)}); "
+            "name them in TRUSTED_TYPES if you know them"
+        )
     return skops.io.loads(data, trusted=untrusted)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from operator import eq
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,10 @@ import pandas as pd
 from pydantic_core import to_json
 
 from ML import payload, store
+from ML.card import Card
 from ML.errors import Conflict, Problem
 from ML.instances import Instances
 from ML.schema import Schema
-from ML.store import Card
 from ML.target import Target
 
 TOLERANCE = 1e-9
@@ -63,10 +64,10 @@ class Predictor:
     def score(self, predictions: list[Any], y: list[Any]) -> float:
         """Accuracy of a classification, R² of a regression: the share of the variance that is explained."""
         if self.target.task == "classification":
-            return sum(map(lambda p, t: p == t, predictions, y)) / len(y)
+            return float(np.mean(list(map(eq, predictions, y))))
         truth = np.asarray(y, dtype=float)
-        variance = float(((truth - truth.mean()) ** 2).sum())
-        return 1 - float(((truth - np.asarray(predictions)) ** 2).sum()) / variance if variance else 0.0
+        variance, rest = np.var(truth), np.mean((truth - np.asarray(predictions)) ** 2)
+        return float(1 - rest / variance) if variance else 0.0
 
     def check_answers(self) -> list[Any]:
         """What the model answers for the schema's made-up rows; kept on the card and replayed at each load."""
@@ -92,7 +93,10 @@ def load(name: str, version: int) -> Predictor:
     loaded = make(card, payload.load(store.folder(name, version) / card.file, card.sha256))
     if not same(loaded.check_answers(), card.checks):
         made = ", ".join(f"{library} {number}" for library, number in card.libraries.items())
-        raise Conflict(f"Version {version} of {name} answers its check rows differently than when it was trained with {made}; train it again")
+        raise Conflict(
+            f"Version {version} of {name} answers its check rows differently than when it was trained with {made}; "
+            "train it again"
+        )
     return loaded
 
 

@@ -55,7 +55,9 @@ class Schema(BaseModel, frozen=True):
         if all(column.kind != "text" for column in self.columns):
             return pd.DataFrame(np.column_stack(arrays), columns=self.names, copy=False)
         # From a dict pandas would make every text column its own string type, which costs more and says no more.
-        return pd.DataFrame({i: pd.Series(array, dtype=array.dtype) for i, array in enumerate(arrays)}).set_axis(self.names, axis=1)
+        return pd.DataFrame({i: pd.Series(array, dtype=array.dtype) for i, array in enumerate(arrays)}).set_axis(
+            self.names, axis=1
+        )
 
     def from_table(self, table: Table, target: str | None, most_rows: int) -> tuple[pd.DataFrame, list[str] | None]:
         """The features of a CSV file in any order, and the cells of the target if it is there.
@@ -84,7 +86,9 @@ class Schema(BaseModel, frozen=True):
 
     def examples(self) -> list[dict[str, Any]]:
         """Made-up rows, JSON-ready: the first is the middle of every column."""
-        return [dict(zip(self.names, row, strict=True)) for row in zip(*(c.examples for c in self.columns), strict=True)]
+        return [
+            dict(zip(self.names, row, strict=True)) for row in zip(*(c.examples for c in self.columns), strict=True)
+        ]
 
 
 def convert(column: Column, part: Sequence[str], first: int, errors: list[dict[str, Any]]) -> list[Any]:
@@ -101,8 +105,14 @@ def convert(column: Column, part: Sequence[str], first: int, errors: list[dict[s
             if function(cell) != function(cell) and not column.gaps:
                 raise ValueError(f"it is missing, and the model can't do without it; {REMEDY}")
         except ValueError as error:
-            errors.append({"loc": ["body", "csv_file", row, column.name], "msg": f"row {row}, {column.name}: {error}",
-                           "type": f"{column.kind}_invalid", "input": cell})
+            errors.append(
+                {
+                    "loc": ["body", "csv_file", row, column.name],
+                    "msg": f"row {row}, {column.name}: {error}",
+                    "type": f"{column.kind}_invalid",
+                    "input": cell,
+                }
+            )
     return values
 
 
@@ -111,7 +121,17 @@ def check_names(wanted: Sequence[str], found: Sequence[str], field: str, target:
     missing = [name for name in wanted if name not in set(found)]
     free = [name for name in found if name not in set(wanted) and name != target]
     if missing:
-        raise Invalid([{"loc": ["body", field, name], "msg": missing_column(name, free), "type": "missing_column", "input": None} for name in missing])
+        raise Invalid(
+            [
+                {
+                    "loc": ["body", field, name],
+                    "msg": missing_column(name, free),
+                    "type": "missing_column",
+                    "input": None,
+                }
+                for name in missing
+            ]
+        )
 
 
 def missing_column(name: str, candidates: Sequence[str]) -> str:
@@ -140,7 +160,9 @@ def learn(names: Sequence[str], table: Sequence[Sequence[str]]) -> tuple[Schema,
     if errors:
         raise Invalid(errors)
     if not columns:
-        raise Invalid.at("body", "csv_file", type="csv_invalid", msg="the table has no column to learn from besides the target")
+        raise Invalid.at(
+            "body", "csv_file", type="csv_invalid", msg="the table has no column to learn from besides the target"
+        )
     schema = Schema(columns=tuple(columns), ignored=tuple(empty))
     return schema, schema.frame(parts)
 
@@ -155,7 +177,9 @@ def _examples(column: Column, values: Sequence[Any]) -> tuple[Value, ...]:
     """Five values of a column that identify nobody: rounded quantiles, the middle first, or frequent words."""
     present = [value for value in values if value == value]
     if column.kind == "text":
-        common = [text for text, count in Counter(present).most_common(5) if count > 1 and count >= FREQUENT * len(present)]
+        common = [
+            text for text, count in Counter(present).most_common(5) if count > 1 and count >= FREQUENT * len(present)
+        ]
         return tuple((common or ["text"])[i % max(len(common), 1)] for i in range(5))
     if column.kind == "flag":
         words = {"true": True, "false": False, "1": 1, "0": 0}

@@ -1,52 +1,17 @@
-"""Model versions on disk: `<models_dir>/<model>/<version>/` with a card and the model, and a pointer to the live one."""
+"""Model versions on disk: `<models_dir>/<model>/<version>/` with card and model, and a pointer to the live one."""
 
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
 
-from pydantic import BaseModel
-
+from ML.card import Card, Origin
 from ML.config.config import settings
 from ML.errors import Conflict, NotFound, NotReady
-from ML.schema import Schema
-from ML.target import Target
 
 CARD, POINTER, UPLOAD = "card.json", "current", "upload.csv"
-
-
-class Card(BaseModel):
-    """What is known of a version. A training job is a version in state `training`."""
-
-    model: str
-    version: int
-    state: Literal["training", "ready", "failed"] = "training"
-    stage: str = "waiting"
-    origin: Literal["sample", "upload", "command"]
-    target_variable: str
-    created: datetime
-    replaces: int | None = None
-    """The version that was live when training began; if another is live at its end, somebody chose that one by hand."""
-    seconds: dict[str, float] = {}
-    rows: dict[str, int] = {}
-    metrics: dict[str, float] = {}
-    train_metrics: dict[str, float] = {}
-    notes: list[str] = []
-    features: Schema | None = None
-    target: Target | None = None
-    probabilities: bool = False
-    checks: list[Any] = []
-    file: str = ""
-    sha256: str = ""
-    fingerprint: str = ""
-    libraries: dict[str, str] = {}
-    error: Any = None
-    error_status: int = 500
-    """HTTP status that goes with the error of a failed training."""
 
 
 def folder(model: str, version: int | None = None) -> Path:
@@ -55,7 +20,7 @@ def folder(model: str, version: int | None = None) -> Path:
     return path if version is None else path / str(version)
 
 
-def claim(model: str, origin: Literal["sample", "upload", "command"], target: str) -> Card:
+def claim(model: str, origin: Origin, target: str) -> Card:
     """A new version, in training: the number after the highest there is. `mkdir` lets only one process have it."""
     folder(model).mkdir(parents=True, exist_ok=True)
     number = max(_numbers(model), default=0) + 1
@@ -64,7 +29,14 @@ def claim(model: str, origin: Literal["sample", "upload", "command"], target: st
             folder(model, number).mkdir()
             break
         number += 1
-    card = Card(model=model, version=number, origin=origin, target_variable=target, created=datetime.now(UTC), replaces=current(model))
+    card = Card(
+        model=model,
+        version=number,
+        origin=origin,
+        target_variable=target,
+        created=datetime.now(UTC),
+        replaces=current(model),
+    )
     write(card)
     return card
 
@@ -108,7 +80,9 @@ def publish(card: Card) -> bool:
     with locked(card.model):
         free = current(card.model) == card.replaces
         if not free:
-            card.notes.append(f"held back: version {current(card.model)} was made live by hand while this one was trained")
+            card.notes.append(
+                f"held back: version {current(card.model)} was made live by hand while this one was trained"
+            )
         card.state = "ready"
         write(card)
         if free:
@@ -155,7 +129,7 @@ def locked(model: str, name: str = "lock", wait: bool = True) -> Iterator[int]:
 
 def _numbers(model: str) -> list[int]:
     with suppress(FileNotFoundError):
-        return [int(name) for name in os.listdir(folder(model)) if name.isascii() and name.isdigit()]
+        return [int(path.name) for path in folder(model).iterdir() if path.name.isascii() and path.name.isdigit()]
     return []
 
 

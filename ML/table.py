@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from ML.errors import Invalid, TooLarge
 
@@ -50,10 +51,17 @@ class Table:
         except csv.Error as error:
             raise _wrong(self._field, f"line {reader.line_num}: {error}; check the quotes there") from None
         if ragged:
-            raise Invalid([{
-                "loc": ["body", self._field, row], "type": "ragged_row", "input": None,
-                "msg": f"row {row} has {cells} cells where the header has {width}",
-            } for row, cells in ragged])
+            raise Invalid(
+                [
+                    {
+                        "loc": ["body", self._field, row],
+                        "type": "ragged_row",
+                        "input": None,
+                        "msg": f"row {row} has {cells} cells where the header has {width}",
+                    }
+                    for row, cells in ragged
+                ]
+            )
         if first == 1:
             raise _wrong(self._field, "the file has a header but no rows")
 
@@ -114,11 +122,14 @@ def _decoded(data: bytes, field: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         place = error.start
-        raise _wrong(field, f"the byte 0x{data[place]:02x} at offset {place} is not UTF-8; save the file as UTF-8") from None
+        raise _wrong(
+            field, f"the byte 0x{data[place]:02x} at offset {place} is not UTF-8; save the file as UTF-8"
+        ) from None
 
 
 def _separator(text: str) -> str:
     """The separator that cuts the first rows into the most cells, all alike if possible; a comma in doubt."""
+
     def quality(separator: str) -> tuple[bool, int]:
         try:
             widths = [len(row) for row in islice(_reader(text[:100_000], separator), 10) if row]
@@ -129,14 +140,16 @@ def _separator(text: str) -> str:
     return max(SEPARATORS, key=quality)
 
 
-def _reader(text: str, separator: str) -> "csv._reader":
+def _reader(text: str, separator: str) -> Any:
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
 
 
 def _check_header(header: list[str], field: str) -> None:
     twice = [name for name, count in Counter(filter(None, header)).items() if count > 1]
     if twice:
-        raise _wrong(field, f"the header names {', '.join(map(repr, twice))} more than once; give each column a name of its own")
+        raise _wrong(
+            field, f"the header names {', '.join(map(repr, twice))} more than once; give each column a name of its own"
+        )
     if not any(header):
         raise _wrong(field, "the header names no column")
 

@@ -29,8 +29,14 @@ class Target(BaseModel, frozen=True):
             try:
                 values.append(self._value(cell))
             except ValueError as error:
-                errors.append({"loc": ["body", field, row, self.name], "msg": f"row {row}, {self.name}: {error}",
-                               "type": "target_invalid", "input": cell})
+                errors.append(
+                    {
+                        "loc": ["body", field, row, self.name],
+                        "msg": f"row {row}, {self.name}: {error}",
+                        "type": "target_invalid",
+                        "input": cell,
+                    }
+                )
         if errors:
             raise Invalid(errors)
         return np.array(values, dtype=object if self.type == "string" else None)
@@ -71,7 +77,9 @@ def learn(name: str, column: Sequence[str], task: Task | None, field: str = "tar
     if kind == "number":
         gaps = [row for row, cell in enumerate(column, 1) if cells.is_gap(cell, "number")]
     if gaps:
-        raise _wrong(field, f"the target {name} is missing in {len(gaps)} rows, first in {_rows(gaps)}; fill or remove them")
+        raise _wrong(
+            field, f"the target {name} is missing in {len(gaps)} rows, first in {_rows(gaps)}; fill or remove them"
+        )
     kind_of = _type(kind, words, column)
     task = task or ("regression" if kind_of == "number" else "classification")
     target = Target(name=name, task=task, type=kind_of)
@@ -91,17 +99,31 @@ def _type(kind: str, words: Sequence[str], column: Sequence[str]) -> Literal["in
 def _check_regression(target: Target, column: Sequence[str], field: str) -> None:
     if target.type in ("boolean", "string"):
         wrong = next(((row, cell) for row, cell in enumerate(column, 1) if not _is_number(cell)), (1, column[0]))
-        raise _wrong(field, f"a regression needs numbers, but {target.name} is {wrong[1]!r} in row {wrong[0]}; choose another target or a classifier")
+        raise _wrong(
+            field,
+            f"a regression needs numbers, but {target.name} is {wrong[1]!r} in row {wrong[0]}; "
+            "choose another target or a classifier",
+        )
 
 
 def _check_classes(target: Target, column: Sequence[str], field: str) -> None:
     classes, rows = Counter(target.convert(column).tolist()), len(column)
     if len(classes) == 1:
-        raise _wrong(field, f"the target {target.name} has one class only, {column[0]!r}; a classifier needs two or more")
+        raise _wrong(
+            field, f"the target {target.name} has one class only, {column[0]!r}; a classifier needs two or more"
+        )
     if len(classes) == rows:
-        raise _wrong(field, f"the target {target.name} has as many classes as rows ({rows}): is it an identifier, or a number for a regressor?")
+        raise _wrong(
+            field,
+            f"the target {target.name} has as many classes as rows ({rows}): "
+            "is it an identifier, or a number for a regressor?",
+        )
     if target.type == "number" and len(classes) > max(20, rows // 10):
-        raise _wrong(field, f"the target {target.name} looks continuous ({len(classes)} different numbers in {rows} rows); train a regressor")
+        raise _wrong(
+            field,
+            f"the target {target.name} looks continuous ({len(classes)} different numbers in {rows} rows); "
+            "train a regressor",
+        )
 
 
 def _is_number(cell: str) -> bool:

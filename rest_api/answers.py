@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ML import store
+from ML.card import Card
 from ML.predictor import Answer
-from ML.store import Card
 
 Label = bool | int | float | str | None
 
@@ -15,7 +15,9 @@ class Prediction(BaseModel):
     """Predictions, in the order of the rows."""
 
     predictions: list[Label]
-    probabilities: list[list[float | None]] | None = Field(None, description="Of each row, in the order of `classes`; on request")
+    probabilities: list[list[float | None]] | None = Field(
+        None, description="Of each row, in the order of `classes`; on request"
+    )
     classes: list[Label] | None = None
     model: str
     model_version: int
@@ -115,7 +117,12 @@ class Error(BaseModel):
 
 def prediction(card: Card, answer: Answer, unused: list[str]) -> dict[str, Any]:
     """The fields of a Prediction, JSON-ready."""
-    fields = {"predictions": answer.predictions, "model": card.model, "model_version": card.version, "ignored_columns": unused}
+    fields = {
+        "predictions": answer.predictions,
+        "model": card.model,
+        "model_version": card.version,
+        "ignored_columns": unused,
+    }
     if answer.probabilities is not None:
         fields |= {"probabilities": answer.probabilities, "classes": card.target and card.target.classes}
     return fields

@@ -1,4 +1,4 @@
-"""The app and its routes. Add yours here: a route is closed to callers without credentials unless security.py names it."""
+"""The app and its routes. Add yours here: a route is closed without credentials unless security.py names it."""
 
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,34 +24,53 @@ models = APIRouter(tags=["models"])
 health = APIRouter(tags=["health"])
 
 Csv = Annotated[UploadFile, File(description="A table with a header: CSV, `;` or tab separated, gzip'd or not")]
-Model = Annotated[str | None, Form(description="A module of ML/src; the default model if left out", examples=["classifier"])]
+Model = Annotated[
+    str | None, Form(description="A module of ML/src; the default model if left out", examples=["classifier"])
+]
 Version = Annotated[int, Path(ge=1, le=10**9)]
 
 
 @forms.post("/train_model", summary="Train a model from a CSV file")
-async def train_model(csv_file: Csv, target_variable: Annotated[str, Form(description="The column to learn to predict", examples=["species"])],
-                      model: Model = None) -> Training:
-    """Learns the columns, holds rows out, fits, scores, saves and makes the new version live, in a process of its own."""
+async def train_model(
+    csv_file: Csv,
+    target_variable: Annotated[str, Form(description="The column to learn to predict", examples=["species"])],
+    model: Model = None,
+) -> Training:
+    """Learns the columns, holds rows out, fits, scores, saves and makes the version live, in a process of its own."""
     card = await jobs.train(model or settings().default_model, await csv_file.read(), target_variable)
     return Training.of(card, store.current(card.model) == card.version)
 
 
 @forms.post("/get_prediction", summary="Predict the rows of a CSV file", response_model=TablePrediction)
-async def get_prediction(request: Request, csv_file: Csv,
-                         target_variable: Annotated[str | None, Form(description="The target's column, to score the predictions")] = None,
-                         model: Model = None, probabilities: Annotated[bool, Form()] = False) -> Response:
+async def get_prediction(
+    request: Request,
+    csv_file: Csv,
+    target_variable: Annotated[str | None, Form(description="The target's column, to score the predictions")] = None,
+    model: Model = None,
+    probabilities: Annotated[bool, Form()] = False,
+) -> Response:
     """One prediction for each row. Columns in any order; where the target is among them, the answer has its score."""
     live = await predictions.take(request, model or settings().default_model)
     return await predictions.of_table(request, live, await csv_file.read(), target_variable, probabilities)
 
 
-@hot.post("/predict", summary="Predict rows with the default model", responses={200: {"model": Prediction}}, openapi_extra=predictions.BODY)
+@hot.post(
+    "/predict",
+    summary="Predict rows with the default model",
+    responses={200: {"model": Prediction}},
+    openapi_extra=predictions.BODY,
+)
 async def predict(request: Request) -> Response:
-    """Rows as objects, or as arrays in the order of the columns; `"parameters": {"probabilities": true}` adds the probabilities."""
+    """Rows as objects, or as arrays in the order of the columns; `"parameters": {"probabilities": true}` adds those."""
     return await predictions.of_json(request, settings().default_model)
 
 
-@hot.post("/models/{model}/predict", summary="Predict rows with a model", responses={200: {"model": Prediction}}, openapi_extra=predictions.BODY)
+@hot.post(
+    "/models/{model}/predict",
+    summary="Predict rows with a model",
+    responses={200: {"model": Prediction}},
+    openapi_extra=predictions.BODY,
+)
 async def predict_with(request: Request) -> Response:
     """The same as /predict for a named model."""
     return await predictions.of_json(request, request.path_params["model"])
@@ -122,13 +141,26 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 def create_app() -> FastAPI:
     """The app. Outermost first: log line, CORS, credentials and size, then the routes."""
     given = settings()
-    app = FastAPI(title="fast-ml", description="Train scikit-learn models and predict with them.", version="1.0.0",
-                  docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan, root_path=given.root_path)
+    app = FastAPI(
+        title="fast-ml",
+        description="Train scikit-learn models and predict with them.",
+        version="1.0.0",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        root_path=given.root_path,
+    )
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=given.max_body_bytes)
     app.add_middleware(Guard, settings=given)
     if given.cors_origins:
-        app.add_middleware(CORSMiddleware, allow_origins=given.cors_origins, allow_methods=["*"], allow_headers=["Authorization", "Content-Type"],
-                           expose_headers=["X-Request-ID"])
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=given.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["X-Request-ID"],
+        )
     app.add_middleware(logs.RequestLog)
     errors.install(app)
     for router in (forms, hot, models, health):

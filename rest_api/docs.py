@@ -18,7 +18,10 @@ from rest_api.security import DOCS, HEALTH
 router = APIRouter(include_in_schema=False)
 
 REF = "#/components/schemas/{model}"
-ERROR = {"description": "What is wrong, where, and the remedy", "content": {"application/json": {"schema": {"$ref": REF.format(model="Error")}}}}
+ERROR = {
+    "description": "What is wrong, where, and the remedy",
+    "content": {"application/json": {"schema": {"$ref": REF.format(model="Error")}}},
+}
 
 
 def install(app: FastAPI) -> None:
@@ -38,16 +41,19 @@ async def swagger(request: Request) -> Response:
     """Swagger UI."""
     root = request.scope.get("root_path", "")
     return get_swagger_ui_html(
-        openapi_url=f"{root}/openapi.json", title=f"{request.app.title} - Swagger UI",
-        swagger_js_url=f"{root}/docs/swagger-ui-bundle.js", swagger_css_url=f"{root}/docs/swagger-ui.css",
-        swagger_favicon_url=f"{root}/docs/favicon-32x32.png", swagger_ui_parameters={"displayRequestDuration": True},
+        openapi_url=f"{root}/openapi.json",
+        title=f"{request.app.title} - Swagger UI",
+        swagger_js_url=f"{root}/docs/swagger-ui-bundle.js",
+        swagger_css_url=f"{root}/docs/swagger-ui.css",
+        swagger_favicon_url=f"{root}/docs/favicon-32x32.png",
+        swagger_ui_parameters={"displayRequestDuration": True},
     )
 
 
 @router.get("/openapi.json")
 async def document(request: Request) -> dict[str, Any]:
     """The OpenAPI document as the models are now."""
-    found = copy.deepcopy(request.app.openapi())
+    found: dict[str, Any] = copy.deepcopy(request.app.openapi())
     if root := request.scope.get("root_path"):
         found["servers"] = [{"url": root}]
     _secure(found)
@@ -73,9 +79,15 @@ def _secure(found: dict[str, Any]) -> None:
 def _describe(found: dict[str, Any], live: Predictor, model: str) -> None:
     """Puts a model's own columns into the document: its concrete path, and /predict for the default model."""
     found["components"]["schemas"] |= _schemas(live, model)
-    body = {"schema": {"$ref": REF.format(model=f"{model}_request")}, "example": {"instances": live.schema.examples()[:1]}}
+    body = {
+        "schema": {"$ref": REF.format(model=f"{model}_request")},
+        "example": {"instances": live.schema.examples()[:1]},
+    }
     general = found["paths"]["/models/{model}/predict"]["post"]
-    own = copy.deepcopy(general) | {"operationId": f"predict_{model}", "summary": f"Predict {live.target.name} with {model}"}
+    own = copy.deepcopy(general) | {
+        "operationId": f"predict_{model}",
+        "summary": f"Predict {live.target.name} with {model}",
+    }
     own["parameters"] = [p for p in own.get("parameters", []) if p["in"] != "path"]
     own["requestBody"] = {"required": True, "content": {"application/json": body}}
     found["paths"][f"/models/{model}/predict"] = {"post": own}
@@ -86,7 +98,7 @@ def _describe(found: dict[str, Any], live: Predictor, model: str) -> None:
 def _schemas(live: Predictor, model: str) -> dict[str, Any]:
     """The JSON schema of a request, by the very type that checks it."""
     schema = live.instances.objects.json_schema(ref_template=REF)
-    parts = schema.pop("$defs", {})
+    parts: dict[str, Any] = schema.pop("$defs", {})
     row = parts.pop("Row") | {"title": f"{model} row"}
     parts[f"{model}_row"] = row
     schema["properties"]["instances"]["items"] = {"$ref": REF.format(model=f"{model}_row")}

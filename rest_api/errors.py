@@ -43,10 +43,15 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         detail = f"There is no route {request.url.path}; /docs lists them"
     if error.status_code == 405:
-        detail = f"{request.method} is not a method of {request.url.path}; it takes {(error.headers or {}).get('Allow', 'another')}"
+        allowed = (error.headers or {}).get("Allow", "another")
+        detail = f"{request.method} is not a method of {request.url.path}; it takes {allowed}"
     if error.status_code == 413:
         # The rest of the body is still on its way; only closing the connection stops it.
-        return answer(413, "The body is larger than allowed; send it in parts, gzip the CSV, or raise MAX_BODY_MB", {"connection": "close"})
+        return answer(
+            413,
+            "The body is larger than allowed; send it in parts, gzip the CSV, or raise MAX_BODY_MB",
+            {"connection": "close"},
+        )
     return answer(error.status_code, detail, dict(error.headers or {}))
 
 

@@ -5,10 +5,10 @@ import logging
 import sys
 from contextlib import ExitStack
 
-from ML import estimators, store, table, training
+from ML import estimators, fitting, store, table, training
+from ML.card import Card
 from ML.config.config import ROOT, settings
 from ML.errors import Problem
-from ML.store import Card
 
 log = logging.getLogger("fast_ml.jobs")
 
@@ -38,19 +38,21 @@ async def train(model: str, data: bytes, target: str) -> Card:
     Raises NotFound, Invalid, TooLarge, Conflict while another training of the model runs, and TrainingFailed.
     """
     estimators.check(model)
-    training.check_target(await asyncio.to_thread(table.read, data, settings().max_body_bytes), target)
+    fitting.check_target(await asyncio.to_thread(table.read, data, settings().max_body_bytes), target)
     try:
         card, process = await _start(model, data, target)
     except BlockingIOError:
         raise training.busy(model) from None
     except OSError as error:
-        raise StoreUnwritable(f"The model store can't be written: {error.strerror}; make room or make it writable, then train again") from None
+        raise StoreUnwritable(
+            f"The model store can't be written ({error.strerror}); make room or make it writable"
+        ) from None
     code = await process.wait()
     return _outcome(model, card.version, code)
 
 
 async def _start(model: str, data: bytes, target: str) -> tuple[Card, asyncio.subprocess.Process]:
-    """Starts the process. It inherits the training lock, which so is held until it ends, whatever becomes of this one."""
+    """Starts the process. It inherits the training lock, so that is held until it ends, whatever becomes of us."""
     with ExitStack() as stack:
         lock = stack.enter_context(store.locked(model, "training", wait=False))
         training.sweep(model)

@@ -3,11 +3,10 @@
 import asyncio
 import gc
 import logging
-import os
 from typing import NamedTuple
 
 from ML import estimators, predictor, store
-from ML.errors import NotReady
+from ML.errors import NotReady, Problem
 from ML.predictor import Predictor
 
 log = logging.getLogger("fast_ml.live")
@@ -24,7 +23,7 @@ class Held(NamedTuple):
 
 
 class Live:
-    """One reference for each model. Requests take it once; a swap replaces it, and the old one ends with its last request."""
+    """One reference for each model. A request takes it once; a swap replaces it, and the old one ends with its last."""
 
     def __init__(self) -> None:
         self._held: dict[str, Held] = {}
@@ -57,7 +56,12 @@ class Live:
         except NotReady as error:
             found = Held(stamp, None, str(error))
         except Exception as error:  # a broken version must not stop the one that serves
-            log.error("the live version of %s can't be loaded: %s", model, error, exc_info=not isinstance(error, predictor.Problem))
+            log.error(
+                "the live version of %s can't be loaded: %s",
+                model,
+                error,
+                exc_info=not isinstance(error, Problem),
+            )
             found = Held(stamp, before.predictor, f"The live version of {model} can't be loaded: {error}")
         self._held[model] = found
         del before
@@ -68,14 +72,14 @@ class Live:
 def _stamp(model: str) -> Stamp:
     """What a replaced pointer file can't share with the one before; 2 us."""
     try:
-        found = os.stat(store.folder(model) / store.POINTER)
+        found = (store.folder(model) / store.POINTER).stat()
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns
 
 
 def _tidy() -> None:
-    """Takes what is alive out of the collector's sight: a pass over scikit-learn's heap stalls every request for 100 ms."""
+    """Takes what is alive out of the collector's sight: a pass over scikit-learn's heap stalls requests for 100 ms."""
     gc.unfreeze()
     gc.collect()
     gc.freeze()

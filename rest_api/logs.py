@@ -46,7 +46,8 @@ class RequestLog:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on and logs what became of it."""
         if scope["type"] != "http":
-            return await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return
         request_id = _request_id(scope)
         seen = scope["log"] = {"user": "-", "version": "-", "status": None, "id": request_id}
         started = time.perf_counter()
@@ -67,8 +68,16 @@ class RequestLog:
                 await errors.bug(request_id)(scope, receive, send_with_id)
         finally:
             # The raw path is still percent-encoded, so no line break of a caller's gets into the log.
-            log.info("%s %s %s %s %.1fms %s %s", request_id, scope["method"], scope["raw_path"].decode("ascii", "replace"),
-                     seen["status"], 1000 * (time.perf_counter() - started), seen["user"], seen["version"])
+            log.info(
+                "%s %s %s %s %.1fms %s %s",
+                request_id,
+                scope["method"],
+                scope["raw_path"].decode("ascii", "replace"),
+                seen["status"],
+                1000 * (time.perf_counter() - started),
+                seen["user"],
+                seen["version"],
+            )
 
 
 def _request_id(scope: Scope) -> str:

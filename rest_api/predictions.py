@@ -12,8 +12,8 @@ from pydantic_core import to_json
 from ML import table
 from ML.config.config import settings
 from ML.errors import Invalid
+from ML.fitting import check_target
 from ML.predictor import Answer, Predictor
-from ML.training import check_target
 from rest_api.answers import measured, prediction
 from rest_api.routing import check_content_type
 
@@ -22,11 +22,23 @@ T = TypeVar("T")
 SMALL = 32 * 1024
 """Bytes that are parsed on the event loop in a millisecond or two; more go to a thread."""
 
-BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {
-    "type": "object", "required": ["instances"], "properties": {
-        "instances": {"type": "array", "minItems": 1, "items": {"type": ["object", "array"]}},
-        "parameters": {"type": "object", "properties": {"probabilities": {"type": "boolean"}}},
-    }}}}}}
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["instances"],
+                    "properties": {
+                        "instances": {"type": "array", "minItems": 1, "items": {"type": ["object", "array"]}},
+                        "parameters": {"type": "object", "properties": {"probabilities": {"type": "boolean"}}},
+                    },
+                }
+            }
+        },
+    }
+}
 
 
 async def take(request: Request, model: str) -> Predictor:
@@ -50,7 +62,13 @@ async def of_json(request: Request, model: str) -> Response:
 async def of_table(request: Request, live: Predictor, data: bytes, target: str | None, probabilities: bool) -> Response:
     """The answer to a CSV file, with its score where the target is in it."""
     if target not in (None, live.target.name):
-        raise Invalid.at("body", "target_variable", msg=f"version {live.name} predicts {live.target.name}, not {target}", type="target_invalid", input=target)
+        raise Invalid.at(
+            "body",
+            "target_variable",
+            msg=f"version {live.name} predicts {live.target.name}, not {target}",
+            type="target_invalid",
+            input=target,
+        )
     found, X, labels = await _run(len(data), _read, live, data, target)
     answer = await _predict(request, live.predict, X, probabilities)
     unused = live.schema.unused([*found.header, *found.unnamed], live.target.name)
@@ -67,7 +85,12 @@ def _read(live: Predictor, data: bytes, target: str | None) -> tuple[table.Table
 
 def _scored(live: Predictor, predictions: list[Any], labels: list[str] | None) -> dict[str, Any]:
     """The fields of a TablePrediction; the score is over the rows that have a target."""
-    fields = {"status": "Predictions are success", "code": 200, "rows": len(predictions), "output": f"{len(predictions)} predictions"}
+    fields = {
+        "status": "Predictions are success",
+        "code": 200,
+        "rows": len(predictions),
+        "output": f"{len(predictions)} predictions",
+    }
     known = [row for row, cell in enumerate(labels or ()) if cell.strip()]
     if not labels or not known:
         return fields

@@ -1,4 +1,4 @@
-"""The two kinds of routes: those that FastAPI parses, with their content type checked, and the hot ones that read the request themselves."""
+"""Two kinds of routes: FastAPI parses forms, once their type is checked; the hot ones read the request themselves."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -21,7 +21,9 @@ def check_content_type(request: Request, wanted: str) -> None:
     """Raises WrongContentType where the body is said to be something else."""
     sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if sent != wanted:
-        raise WrongContentType(f"{request.url.path} takes {wanted}, not {sent or 'a body without a content type'}; set the Content-Type header")
+        raise WrongContentType(
+            f"{request.url.path} takes {wanted}, not {sent or 'a body without a type'}; set the Content-Type header"
+        )
 
 
 class FormRoute(APIRoute):
@@ -47,11 +49,23 @@ class HotRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        self.openapi_extra = {**(self.openapi_extra or {}), "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in self.param_convertors]}
-        unread = self.dependant.dependencies or self.dependant.query_params or self.dependant.header_params or self.body_field
+        self.openapi_extra = {
+            **(self.openapi_extra or {}),
+            "parameters": [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                for name in self.param_convertors
+            ],
+        }
+        unread = (
+            self.dependant.dependencies
+            or self.dependant.query_params
+            or self.dependant.header_params
+            or self.body_field
+        )
         if unread or self.dependant.request_param_name != "request":
-            raise TypeError(f"{path}: a HotRoute takes `request: Request` and nothing else; FastAPI would not run {self.dependant.dependencies}")
+            raise TypeError(
+                f"{path}: a HotRoute takes `request: Request` and nothing else; a dependency of it would never run"
+            )
 
     def get_route_handler(self) -> Handler:
         """The endpoint itself."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b64encode
+from contextlib import suppress
 from hmac import compare_digest
 from typing import Any
 
@@ -11,8 +12,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ML.config.config import Settings
 
 HEALTH = frozenset({"/health/live", "/health/ready"})
-DOCS = frozenset({"/", "/docs", "/openapi.json", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/favicon-32x32.png"})
+DOCS = frozenset(
+    {"/", "/docs", "/openapi.json", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/favicon-32x32.png"}
+)
 LINGER_SECONDS = 2.0
+CHALLENGE = (b"www-authenticate", b'Basic realm="fast-ml", charset="UTF-8"')
+UNAUTHORIZED = "Wrong or no credentials; send SERVICE_USER and SERVICE_PASS by HTTP basic authentication"
+TOO_LARGE = "The body has {} bytes, more than the {} allowed; send it in parts, gzip the CSV, or raise MAX_BODY_MB"
 
 
 class Guard:
@@ -24,39 +30,47 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app, self.user, self.most = app, settings.service_user, settings.max_body_bytes
         self.public = HEALTH | DOCS if settings.docs_public else HEALTH
-        secret = f"{settings.service_user}:{settings.service_pass.get_secret_value()}"
-        # Clients encode what is not ASCII as UTF-8 or, the older ones, as Latin-1.
-        self.accepted = {b64encode(secret.encode(code, "replace")) for code in ("utf-8", "latin-1")}
+        self.accepted = _encodings(f"{settings.service_user}:{settings.service_pass.get_secret_value()}")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets the request through, or refuses it."""
         if scope["type"] != "http":
-            return await self._other(scope, receive, send)
+            await self._other(scope, receive, send)
+            return
         headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"0")
         if self._allowed(headers.get(b"authorization", b"")):
             scope["log"]["user"] = self.user
         elif scope["method"] not in ("GET", "HEAD") or route_path(scope) not in self.public:
-            return await refuse(receive, send, 401, "Wrong or no credentials; send SERVICE_USER and SERVICE_PASS by HTTP basic authentication",
-                                (b"www-authenticate", b'Basic realm="fast-ml", charset="UTF-8"'))
-        length = headers.get(b"content-length", b"0")
+            await refuse(receive, send, 401, UNAUTHORIZED, CHALLENGE)
+            return
         if length.isdigit() and int(length) > self.most:
-            return await refuse(receive, send, 413, f"The body has {int(length)} bytes, more than the {self.most} allowed; "
-                                "send it in parts, gzip the CSV, or raise MAX_BODY_MB")
+            await refuse(receive, send, 413, TOO_LARGE.format(length.decode(), self.most))
+            return
         await self.app(scope, receive, send)
 
     def _allowed(self, header: bytes) -> bool:
         scheme, _, sent = header.partition(b" ")
-        sent = sent.strip()
-        return any([compare_digest(sent, known) for known in self.accepted]) and scheme.lower() == b"basic"
+        # In constant time: how long a refusal takes must not tell how much was right.
+        return any([compare_digest(sent.strip(), known) for known in self.accepted]) and scheme.lower() == b"basic"  # noqa: C419
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            return await send({"type": "websocket.close", "code": 1008})
-        await self.app(scope, receive, send)
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self.app(scope, receive, send)
+
+
+def _encodings(secret: str) -> list[bytes]:
+    """How clients may send it: in UTF-8, or, the older ones, in Latin-1 where that has all of its characters."""
+    found = [b64encode(secret.encode())]
+    with suppress(UnicodeEncodeError):
+        found.append(b64encode(secret.encode("latin-1")))
+    return found
 
 
 def route_path(scope: Scope) -> str:
-    """The path as the routes see it: without the prefix under which a proxy serves the app, as Starlette takes it off."""
+    """The path as the routes see it: like Starlette, without the prefix under which a proxy serves the app."""
     path, root = scope["path"], scope.get("root_path", "")
     return str(path[len(root) :] if root and path.startswith(f"{root}/") else path)
 
@@ -65,8 +79,13 @@ async def refuse(receive: Receive, send: Send, status: int, detail: Any, *header
     """Answers at once, and closes the connection without waiting for the body."""
     body = to_json({"detail": detail})
     length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status,
-                "headers": [(b"content-type", b"application/json"), length, (b"connection", b"close"), *headers]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(b"content-type", b"application/json"), length, (b"connection", b"close"), *headers],
+        }
+    )
     await send({"type": "http.response.body", "body": body, "more_body": True})
     # Closing while bytes of the body wait unread makes the kernel reset the connection, and the answer may be lost.
     try:

@@ -33,12 +33,17 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on")
-    web_concurrency: int | None = Field(None, ge=1, le=512, description="Worker processes; one for each CPU of the quota when unset")
+    web_concurrency: int | None = Field(
+        None, ge=1, le=512, description="Worker processes; one for each CPU of the quota when unset"
+    )
     graceful_timeout: int = Field(30, ge=1, description="Seconds that accepted requests have to finish after SIGTERM")
 
-    service_user: Annotated[str, AfterValidator(_printable)] = Field("admin", min_length=1, description="User of the API")
+    service_user: Annotated[str, AfterValidator(_printable)] = Field(
+        "admin", min_length=1, description="User of the API"
+    )
     service_pass: SecretStr = Field(
-        default_factory=lambda: SecretStr(secrets.token_urlsafe(12)), description="Password of the API; made up and printed at start when unset"
+        default_factory=lambda: SecretStr(secrets.token_urlsafe(12)),
+        description="Password of the API; made up and printed at start when unset",
     )
     docs_public: bool = Field(True, description="Whether `/docs` and `/openapi.json` answer without credentials")
     root_path: str = Field("", description="Path prefix under which a proxy serves the API, such as `/ml`")
@@ -52,11 +57,17 @@ class Settings(BaseSettings):
     holdout: float = Field(0.2, gt=0, lt=1, description="Share of the rows that is held out to score a version")
     keep_versions: int = Field(5, ge=1, description="Newest versions of a model that are kept; the live one always is")
     training_threads: int | None = Field(None, ge=1, description="Threads of a training; the CPU quota when unset")
-    allow_joblib: bool = Field(False, description="Whether models that skops can't save may be pickled with joblib, and such files loaded")
-    trusted_types: Names = Field((), description="Further types that a skops file may hold, such as `mypackage.MyModel`, separated by commas")
+    allow_joblib: bool = Field(
+        False, description="Whether models that skops can't save may be pickled with joblib, and such files loaded"
+    )
+    trusted_types: Names = Field(
+        (), description="Further types that a skops file may hold, such as `mypackage.MyModel`, separated by commas"
+    )
 
     log_file: Path | None = Field(None, description="File that gets the log lines too; `make run` sets `ML_server.log`")
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level logged: debug, info, warning or error")
+    log_level: str = Field(
+        "info", pattern="^(debug|info|warning|error)$", description="Least level logged: debug, info, warning or error"
+    )
 
     @field_validator("cors_origins", "trusted_types", mode="before")
     @classmethod

@@ -1,0 +1,41 @@
+"""The card of a version: what is known of it, kept beside the model and shown to whoever asks."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from ML.schema import Schema
+from ML.target import Target
+
+Origin = Literal["sample", "upload", "command"]
+
+
+class Card(BaseModel):
+    """What is known of a version. A training job is a version in state `training`."""
+
+    model: str
+    version: int
+    state: Literal["training", "ready", "failed"] = "training"
+    stage: str = "waiting"
+    origin: Origin
+    target_variable: str
+    created: datetime
+    replaces: int | None = None
+    """The version that was live when training began; if another is live at its end, somebody chose that one by hand."""
+    seconds: dict[str, float] = {}
+    rows: dict[str, int] = {}
+    metrics: dict[str, float] = {}
+    train_metrics: dict[str, float] = {}
+    notes: list[str] = []
+    features: Schema | None = None
+    target: Target | None = None
+    probabilities: bool = False
+    checks: list[Any] = []
+    file: str = ""
+    sha256: str = ""
+    fingerprint: str = ""
+    libraries: dict[str, str] = {}
+    error: Any = None
+    error_status: int = 500
+    """HTTP status that goes with the error of a failed training."""

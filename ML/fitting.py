@@ -1,0 +1,145 @@
+"""From a table to a fitted, scored and saved version, step by step, each timed on its card."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from ML import estimators, holdout, payload, predictor, schema, store, target
+from ML.card import Card
+from ML.config.config import settings
+from ML.errors import Invalid, Problem
+from ML.table import Table, read
+
+FEWEST_ROWS = 10
+MANY_CELLS = 500_000
+
+
+class CannotFit(Problem):
+    """The estimator could not learn from a table that is in order otherwise."""
+
+    status = 422
+
+
+def fit(card: Card, data: bytes) -> None:
+    """Puts a model into the folder of the version that a card claims. Raises Problem for all that a caller can mend."""
+    estimator = estimators.load(card.model)
+    card.fingerprint, card.libraries = estimators.fingerprint(data, card.target_variable), estimators.libraries()
+    with _stage(card, "read"):
+        model = estimator.build()
+        X, y = _learn(card, read(data, settings().max_body_bytes), model)
+    assert card.target
+    with _stage(card, "hold out"):
+        held = holdout.mask(X, y, settings().holdout, card.target.task == "classification")
+        card.rows = {"train": int((~held).sum()), "holdout": int(held.sum())}
+        card.notes += filter(None, [holdout.note(card.rows["holdout"])])
+    labels = card.target.to_model(y)
+    threads = (settings().training_threads or joblib.cpu_count()) if X.size >= MANY_CELLS else 1
+    with _stage(card, "fit"), threadpool_limits(threads):
+        _fit(model, X[~held], labels[~held])
+    with _stage(card, "score"):
+        card.metrics = _score(estimator, model, X[held], labels[held])
+        card.train_metrics = _score(estimator, model, X[~held], labels[~held])
+    with _stage(card, "save"):
+        _save(card, model, X)
+
+
+def _learn(card: Card, table: Table, model: Any) -> tuple[pd.DataFrame, Any]:
+    """Puts what the table teaches on the card; the features and the target of its rows."""
+    check_target(table, card.target_variable)
+    columns = table.columns(settings().max_rows)
+    labels = columns.pop(table.header.index(card.target_variable))
+    if len(labels) < FEWEST_ROWS:
+        raise Invalid.at(
+            "body",
+            "csv_file",
+            type="too_few_rows",
+            msg=f"the table has {len(labels)} rows; {FEWEST_ROWS} or more are "
+            "needed, so that some can be held out to score the model",
+        )
+    card.target = target.learn(card.target_variable, labels, estimators.task(model))
+    names = [name for name in table.header if name != card.target_variable]
+    card.features, X = schema.learn(names, columns)
+    card.notes += [f"the column {name} is empty and was ignored" for name in card.features.ignored]
+    card.notes += [f"{name} was ignored" for name in table.unnamed]
+    return X, card.target.convert(labels)
+
+
+def check_target(table: Table, name: str) -> None:
+    """Raises Invalid where the table has no such column."""
+    if name not in table.header:
+        close = get_close_matches(name, table.header, 1)
+        raise Invalid.at(
+            "body",
+            "target_variable",
+            type="missing_column",
+            input=name,
+            msg=f"there is no column {name}; "
+            f"{f'did you mean {close[0]}? ' if close else ''}The columns are {', '.join(table.header)}",
+        )
+
+
+def _fit(model: Any, X: pd.DataFrame, y: Any) -> None:
+    try:
+        model.fit(X, y)
+    except (ValueError, TypeError) as error:
+        raise CannotFit(f"The estimator could not be fitted to this table: {error}") from error
+
+
+def _score(estimator: estimators.Estimator, model: Any, X: pd.DataFrame, y: Any) -> dict[str, float]:
+    return {name: float(value) for name, value in estimator.score(model, X, y).items()} if len(X) else {}
+
+
+def _save(card: Card, model: Any, X: pd.DataFrame) -> None:
+    """Saves the model, and proves that what was saved answers like what was scored."""
+    assert card.target and card.features
+    card.probabilities = hasattr(model, "predict_proba")
+    if card.target.task == "classification" and hasattr(model, "classes_"):
+        classes = tuple(card.target.from_model(np.asarray(model.classes_)))
+        card.target = card.target.model_copy(update={"classes": classes})
+    card.features = card.features.model_copy(update={"columns": _with_gaps(predictor.make(card, model), X)})
+    fitted = predictor.make(card, model)
+    card.checks = fitted.check_answers()
+    folder = store.folder(card.model, card.version)
+    card.file, card.sha256 = payload.save(model, folder)
+    loaded = predictor.make(card, payload.load(folder / card.file, card.sha256))
+    some = X.iloc[:1000]
+    if not predictor.same(_both(loaded, some), _both(fitted, some)):
+        raise CannotFit(
+            "The saved model does not answer like the fitted one; has the estimator state that can't be saved?"
+        )
+
+
+def _both(loaded: predictor.Predictor, X: pd.DataFrame) -> list[Any]:
+    answer = loaded.predict(X, loaded.card.probabilities)
+    return [answer.predictions, answer.probabilities]
+
+
+def _with_gaps(fitted: predictor.Predictor, X: pd.DataFrame) -> tuple[schema.Column, ...]:
+    """The columns, each allowed to be missing where training saw that, or where the pipeline answers without it."""
+
+    def answers(name: str) -> bool:
+        row = X.iloc[:1].copy()
+        row[name] = row[name].where(row[name].isna(), np.nan)
+        try:
+            fitted.predict(row)
+        except Exception:  # noqa: BLE001 - whatever the pipeline raises, it can't do without this column
+            return False
+        return True
+
+    return tuple(c if c.gaps else c.model_copy(update={"gaps": answers(c.name)}) for c in fitted.schema.columns)
+
+
+@contextmanager
+def _stage(card: Card, name: str) -> Iterator[None]:
+    card.stage = name
+    store.write(card)
+    started = time.perf_counter()
+    yield
+    card.seconds[name] = round(time.perf_counter() - started, 3)
