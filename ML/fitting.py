@@ -41,13 +41,14 @@ def fit(card: Card, data: bytes) -> None:
         card.notes += filter(None, [holdout.note(card.rows["holdout"])])
     labels = card.target.to_model(y)
     threads = (settings().training_threads or joblib.cpu_count()) if X.size >= MANY_CELLS else 1
-    with _stage(card, "fit"), threadpool_limits(threads):
-        _fit(model, X[~held], labels[~held])
-    with _stage(card, "score"):
-        card.metrics = _score(estimator, model, X[held], labels[held])
-        card.train_metrics = _score(estimator, model, X[~held], labels[~held])
-    with _stage(card, "save"):
-        _save(card, model, X)
+    with threadpool_limits(threads):
+        with _stage(card, "fit"):
+            _fit(model, X[~held], labels[~held])
+        with _stage(card, "score"):
+            card.metrics = _score(estimator, model, X[held], labels[held])
+            card.train_metrics = _score(estimator, model, X[~held], labels[~held])
+        with _stage(card, "save"):
+            _save(card, model, X)
 
 
 def _learn(card: Card, table: Table, model: Any) -> tuple[pd.DataFrame, Any]:

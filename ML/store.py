@@ -148,10 +148,14 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _prune(model: str) -> None:
-    """Keeps the newest ready versions and the live one, and the cards of failures since the oldest of those."""
+    """Keeps the newest ready versions, the live one and the one before it, and the cards of failures since the oldest.
+
+    The one before it is what somebody wants who has to roll back.
+    """
     cards = [read(model, version) for version in versions(model)]
     ready = [card.version for card in cards if card.state == "ready"]
-    kept = {*ready[: settings().keep_versions], current(model)}
+    now = current(model)
+    kept = {*ready[: settings().keep_versions], now, *(card.replaces for card in cards if card.version == now)}
     oldest = min(ready[: settings().keep_versions], default=0)
     for card in cards:
         if card.version not in kept and (card.state == "ready" or (card.state == "failed" and card.version < oldest)):

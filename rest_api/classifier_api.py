@@ -1,22 +1,15 @@
 """The app and its routes. Add yours here: a route is closed without credentials unless security.py names it."""
 
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, File, Form, Path, Request, Response, UploadFile
-from fastapi.middleware.cors import CORSMiddleware
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from fastapi import APIRouter, File, Form, Path, Request, Response, UploadFile
 
 from ML import estimators, predictor, store
 from ML.config.config import settings
-from ML.errors import Problem
-from rest_api import docs, errors, jobs, logs, predictions
+from rest_api import jobs, predictions
 from rest_api.answers import CardView, Health, ModelView, Prediction, Promotion, TablePrediction, Training
-from rest_api.live import Live
+from rest_api.application import create_app
 from rest_api.routing import FormRoute, HotRoute
-from rest_api.security import Guard
 
 forms = APIRouter(route_class=FormRoute, tags=["CSV"])
 hot = APIRouter(route_class=HotRoute, tags=["JSON"])
@@ -126,47 +119,4 @@ async def ready(request: Request) -> Health:
     return Health(status="ready", model_version=live.card.version)
 
 
-@asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Loads the live versions after the fork: an OpenMP region before it hangs the workers."""
-    logs.set_up(settings())
-    app.state.live = Live()
-    with ThreadPoolExecutor(1, "predict") as app.state.thread:
-        for name in estimators.names():
-            with suppress(Problem):
-                await app.state.live.take(name)
-        yield
-
-
-def create_app() -> FastAPI:
-    """The app. Outermost first: log line, CORS, credentials and size, then the routes."""
-    given = settings()
-    app = FastAPI(
-        title="fast-ml",
-        description="Train scikit-learn models and predict with them.",
-        version="1.0.0",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        lifespan=lifespan,
-        root_path=given.root_path,
-    )
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=given.max_body_bytes)
-    app.add_middleware(Guard, settings=given)
-    if given.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=given.cors_origins,
-            allow_methods=["*"],
-            allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["X-Request-ID"],
-        )
-    app.add_middleware(logs.RequestLog)
-    errors.install(app)
-    for router in (forms, hot, models, health):
-        app.include_router(router)
-    docs.install(app)
-    return app
-
-
-app = create_app()
+app = create_app(forms, hot, models, health)

@@ -1,0 +1,18 @@
+"""Behind a proxy that serves the API under a path prefix, whether the proxy takes the prefix off or not."""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class Prefix:
+    """ASGI middleware: gives the scope its `root_path`, and a `path` that begins with it, as ASGI wants."""
+
+    def __init__(self, app: ASGIApp, root_path: str) -> None:
+        self.app, self.root_path = app, root_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on under the prefix."""
+        if scope["type"] == "http":
+            path = scope["path"]
+            inside = path.startswith(f"{self.root_path}/")
+            scope = {**scope, "root_path": self.root_path, "path": path if inside else self.root_path + path}
+        await self.app(scope, receive, send)

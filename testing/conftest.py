@@ -1,0 +1,133 @@
+"""What the tests share: the real server in a process of its own, and copies of the project to change."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+
+ROOT = Path(__file__).parents[1]
+USER, PASSWORD = "admin", "a password: with colon"
+CSV = "text/csv"
+
+
+class Server:
+    """gunicorn as `make run` starts it, on a free port with a store of its own."""
+
+    def __init__(self, project: Path, models_dir: Path, **environment: str) -> None:
+        self.project, self.models_dir = project, models_dir
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PORT": str(self.port),
+            "SERVICE_PASS": PASSWORD,
+            "MODELS_DIR": str(models_dir),
+            "WEB_CONCURRENCY": "2",
+            "PYTHONWARNINGS": "error",
+            "PYTHONUNBUFFERED": "1",
+            **environment,
+        }
+        self.output = models_dir.parent / f"{models_dir.name}.{self.port}.log"
+        self.client = httpx.Client(base_url=self.url, auth=(USER, PASSWORD), timeout=120)
+
+    def start(self) -> "Server":
+        with self.output.open("w") as output:
+            self.process = subprocess.Popen(
+                [self.project / "gunicorn" / "start-server.sh"],
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 120
+        while not self._answers():
+            assert self.process.poll() is None, f"the server ended: {self.log}"
+            assert time.monotonic() < deadline, f"the server does not come up: {self.log}"
+            time.sleep(0.05)
+        return self
+
+    def _answers(self) -> bool:
+        try:
+            return self.client.get("/health/live").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> int:
+        """Ends it as `docker stop` does; its exit code."""
+        self.client.close()
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    @property
+    def log(self) -> str:
+        return self.output.read_text()
+
+    def train(self, csv: str | bytes, target: str, **fields: str) -> httpx.Response:
+        return self.client.post("/train_model", files={"csv_file": csv}, data={"target_variable": target, **fields})
+
+    def predict_csv(self, csv: str | bytes, **fields: str) -> httpx.Response:
+        return self.client.post("/get_prediction", files={"csv_file": csv}, data=fields)
+
+    def predict(self, instances: Any, model: str | None = None, **parameters: Any) -> httpx.Response:
+        path = f"/models/{model}/predict" if model else "/predict"
+        return self.client.post(path, json={"instances": instances, "parameters": parameters})
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Starts a server: `serve()`, `serve(project, SETTING="value")`. All are stopped at the end."""
+    with ExitStack() as stack:
+
+        def start(project: Path = ROOT, **environment: str) -> Server:
+            models_dir = Path(environment.get("MODELS_DIR", tmp_path_factory.mktemp("store") / "models"))
+            server = Server(project, models_dir, **environment).start()
+            stack.callback(lambda: server.process.poll() is None and server.stop())
+            return server
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def server(serve: Callable[..., Server]) -> Server:
+    """The server that most tests use: two workers, the sample models; tests train it as they like."""
+    return serve()
+
+
+@pytest.fixture(scope="session")
+def fork(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A copy of the project as a user forks it, with further files in ML/src: `fork(name="source")`."""
+
+    def make(**estimators: str) -> Path:
+        project = tmp_path_factory.mktemp("fork") / "project"
+        ignored = shutil.ignore_patterns("saved_models", "__pycache__")
+        for folder in ("ML", "rest_api", "gunicorn"):
+            shutil.copytree(ROOT / folder, project / folder, ignore=ignored)
+        shutil.copy(ROOT / "wsgi.py", project)
+        for name, source in estimators.items():
+            (project / "ML" / "src" / f"{name}.py").write_text(source)
+        return project
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def iris() -> str:
+    """The sample table."""
+    return (ROOT / "ML" / "data" / "train.csv").read_text()
