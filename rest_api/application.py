@@ -28,7 +28,6 @@ def cap_threads() -> None:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Loads the live versions after the fork: an OpenMP region before it hangs the workers."""
-    logs.set_up(settings())
     app.state.live = Live()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, "load", initializer=cap_threads))
     with ThreadPoolExecutor(1, "predict", initializer=cap_threads) as app.state.thread:
@@ -41,6 +40,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 def create_app(*routers: APIRouter) -> FastAPI:
     """An app of these routes. A request passes: path prefix, log line, CORS, credentials and size, then its route."""
     given = settings()
+    logs.set_up(given)
     app = FastAPI(
         title="fast-ml",
         description="Train scikit-learn models and predict with them.",

@@ -55,7 +55,9 @@ class Settings(BaseSettings):
     models_dir: Path = Field(ROOT / "ML" / "saved_models", description="Folder of the versions")
     bootstrap: bool = Field(True, description="Whether sample models are trained at start where there is none")
     holdout: float = Field(0.2, gt=0, lt=1, description="Share of the rows that is held out to score a version")
-    keep_versions: int = Field(5, ge=1, description="Newest versions of a model that are kept; the live one always is")
+    keep_versions: int = Field(
+        5, ge=1, description="Newest versions of a model that are kept; the live one and the one before it always are"
+    )
     training_threads: int | None = Field(None, ge=1, description="Threads of a training; the CPU quota when unset")
     allow_joblib: bool = Field(
         False, description="Whether models that skops can't save may be pickled with joblib, and such files loaded"
@@ -85,6 +87,8 @@ class Settings(BaseSettings):
             raise ValueError("service_user must not hold a colon: basic auth could not send it")
         if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
             raise ValueError("root_path must start with a slash and not end with one, such as /ml")
+        if not (ROOT / "ML" / "src" / f"{self.default_model}.py").is_file():
+            raise ValueError(f"default_model names no file of ML/src: {self.default_model}")
         return self
 
     @property

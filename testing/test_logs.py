@@ -1,0 +1,102 @@
+"""Log lines: one a request, with what an operator looks for and nothing that must not be there."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import PASSWORD, Server
+
+LINE = re.compile(
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO (?P<id>\S+) (?P<method>[A-Z]+) (?P<path>\S+) (?P<status>\d+) "
+    r"(?P<ms>[\d.]+)ms (?P<user>\S+) (?P<version>\S+)$", re.MULTILINE,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("log") / "ML_server.log"
+
+
+@pytest.fixture(scope="module")
+def server(serve: Callable[..., Server], file: Path) -> Server:
+    return serve(LOG_FILE=str(file), WEB_CONCURRENCY="2")
+
+
+def test_a_line_tells_who_asked_for_what_and_which_version_answered(server: Server, file: Path, iris: str) -> None:
+    server.predict_csv(iris, model="classifier")
+    server.client.get("/models/nope?x=secret%0aquery")
+    found = {match["path"]: match for match in LINE.finditer(file.read_text())}
+    predicted = found["/get_prediction"]
+    assert (predicted["method"], predicted["status"], predicted["user"]) == ("POST", "200", "admin")
+    assert predicted["version"] == "classifier/1"
+    assert float(predicted["ms"]) > 0
+    assert found["/models/nope"]["status"] == "404"
+    for text in (file.read_text(), server.log):
+        assert PASSWORD not in text
+        assert "versicolor" not in text
+        assert "Basic" not in text
+
+
+def test_a_line_break_in_the_path_makes_no_line(server: Server, file: Path) -> None:
+    server.client.get("/models/x%0aFAKE%20LINE")
+    assert "\nFAKE" not in file.read_text()
+    assert "/models/x%0aFAKE%20LINE" in file.read_text()
+
+
+def test_lines_of_all_workers_are_whole(server: Server, file: Path) -> None:
+    for place in range(200):
+        server.client.get("/models", headers={"X-Request-ID": f"mine-{place}", "Connection": "close"})
+    ids = [match["id"] for match in LINE.finditer(file.read_text())]
+    assert [f"mine-{place}" for place in range(200)] == [i for i in ids if i.startswith("mine-")]
+    assert file.read_text().count("mine-") == server.log.count("mine-") == 200
+
+
+def test_logrotate_may_move_the_file(server: Server, file: Path) -> None:
+    file.rename(file.with_suffix(".1"))
+    for place in range(40):
+        server.client.get("/models", headers={"X-Request-ID": f"moved-{place}", "Connection": "close"})
+    assert file.read_text().count("moved-") == 40
+    assert "moved-" not in file.with_suffix(".1").read_text()
+
+
+def test_a_file_that_cannot_be_written_is_one_warning(serve: Callable[..., Server], tmp_path: Path) -> None:
+    server = serve(LOG_FILE=str(tmp_path / "no" / "folder" / "log"), WEB_CONCURRENCY="2", BOOTSTRAP="false")
+    assert server.client.get("/models").status_code == 200
+    assert server.log.count("the log goes to stdout only") == 1
+    assert " GET /models 200 " in server.log
+
+
+def test_a_fault_of_the_estimator_is_a_500_with_the_id_of_its_traceback(
+    serve: Callable[..., Server], fork: Callable[..., Path]
+) -> None:
+    broken = fork(broken=BROKEN)
+    server = serve(broken, BOOTSTRAP="false", WEB_CONCURRENCY="1")
+    server.train("x,y\n" + "1,a\n2,b\n" * 10, "y", model="broken").raise_for_status()
+    answer = server.predict([{"x": 99}], model="broken")
+    assert answer.status_code == 500
+    request_id = answer.headers["x-request-id"]
+    assert request_id in answer.json()["detail"]
+    assert "Traceback" not in answer.text
+    assert f"{request_id} failed\nTraceback" in server.log
+    assert server.predict([{"x": 1}], model="broken").json()["predictions"] == ["a"]
+
+
+BROKEN = """
+class Broken:
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        if (X["x"] == 99).any():
+            raise KeyError("a bug")
+        return ["a"] * len(X)
+
+
+def build():
+    return Broken()
+
+
+def score(model, X, y):
+    return {"accuracy": 0.5}
+"""
