@@ -31,6 +31,8 @@ class Card(BaseModel):
     features: Schema | None = None
     target: Target | None = None
     probabilities: bool = False
+    batched: bool = True
+    """Whether a row is answered the same alone and among others, so that callers may share a call."""
     checks: list[Any] = []
     file: str = ""
     sha256: str = ""

@@ -1,12 +1,12 @@
 """From a table to a fitted, scored and saved version, step by step, each timed on its card."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -18,7 +18,7 @@ from ML.errors import Invalid, Problem
 from ML.table import Table, read
 
 FEWEST_ROWS = 10
-MANY_CELLS = 500_000
+ALONE = 20
 
 
 class CannotFit(Problem):
@@ -40,8 +40,7 @@ def fit(card: Card, data: bytes) -> None:
         card.rows = {"train": int((~held).sum()), "holdout": int(held.sum())}
         card.notes += filter(None, [holdout.note(card.rows["holdout"])])
     labels = card.target.to_model(y)
-    threads = (settings().training_threads or joblib.cpu_count()) if X.size >= MANY_CELLS else 1
-    with threadpool_limits(threads):
+    with threadpool_limits(settings().training_threads):
         with _stage(card, "fit"):
             _fit(model, X[~held], labels[~held])
         with _stage(card, "score"):
@@ -94,7 +93,9 @@ def _fit(model: Any, X: pd.DataFrame, y: Any) -> None:
 
 
 def _score(estimator: estimators.Estimator, model: Any, X: pd.DataFrame, y: Any) -> dict[str, float]:
-    return {name: float(value) for name, value in estimator.score(model, X, y).items()} if len(X) else {}
+    """The scores that are numbers: a single row, say, has no R²."""
+    scores = estimator.score(model, X, y) if len(X) else {}
+    return {name: float(value) for name, value in scores.items() if math.isfinite(value)}
 
 
 def _save(card: Card, model: Any, X: pd.DataFrame) -> None:
@@ -111,10 +112,24 @@ def _save(card: Card, model: Any, X: pd.DataFrame) -> None:
     card.file, card.sha256 = payload.save(model, folder)
     loaded = predictor.make(card, payload.load(folder / card.file, card.sha256))
     some = X.iloc[:1000]
-    if not predictor.same(_both(loaded, some), _both(fitted, some)):
+    answers = _both(loaded, some)
+    if not predictor.same(answers, _both(fitted, some)):
         raise CannotFit(
             "The saved model does not answer like the fitted one; has the estimator state that can't be saved?"
         )
+    card.batched = _answers_alone(loaded, X.iloc[:ALONE], answers)
+    if not card.batched:
+        card.notes.append("a row's answer depends on the rows beside it, so each request is predicted by itself")
+
+
+def _answers_alone(loaded: predictor.Predictor, X: pd.DataFrame, answers: list[Any]) -> bool:
+    """Whether each row gets the answer alone that it got among the others."""
+    for row in range(len(X)):
+        alone = _both(loaded, X.iloc[row : row + 1])
+        among = [part and part[row : row + 1] for part in answers]
+        if not predictor.same(alone, among):
+            return False
+    return True
 
 
 def _both(loaded: predictor.Predictor, X: pd.DataFrame) -> list[Any]:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired
 
-import pandas as pd
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema, with_config
 from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
@@ -26,9 +25,10 @@ class Parameters(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Request:
-    """Rows as the pipeline sees them, what the answer shall hold, and the columns that the model does not know."""
+    """Converted rows, a list for each column, what the answer shall hold, and columns that the model does not know."""
 
-    frame: pd.DataFrame
+    columns: list[list[Any]]
+    rows: int
     probabilities: bool
     unused: list[str]
 
@@ -58,9 +58,9 @@ class Instances:
         rows = found["instances"]
         check_rows(len(rows), most_rows)
         keys = range(len(self.schema.columns)) if as_arrays else self.schema.names
-        columns = ([row[key] for row in rows] for key in keys)
+        columns = [[row[key] for row in rows] for key in keys]
         unused = [] if as_arrays else self._unused(rows)
-        return Request(self.schema.frame(columns), found.get("parameters", {}).get("probabilities", False), unused)
+        return Request(columns, len(rows), found.get("parameters", {}).get("probabilities", False), unused)
 
     def _unused(self, rows: list[dict[str, Any]]) -> list[str]:
         width = len(self.schema.columns)

@@ -5,6 +5,7 @@ import importlib
 import os
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED
 
 import joblib
 import skops.io
@@ -26,7 +27,7 @@ class Untrusted(Problem):
 def save(model: Any, folder: Path) -> tuple[str, str]:
     """Writes the model into the folder; the file's name and its SHA-256. Raises Untrusted."""
     try:
-        data = skops.io.dumps(model)
+        data = skops.io.dumps(model, compression=ZIP_DEFLATED)
         refused = _refused(skops.io.get_untrusted_types(data=data))
     except Exception as error:  # noqa: BLE001 - skops meets the user's objects here, and each can fail in a way of its own
         data, refused = b"", [f"{type(error).__name__}: {error}"]

@@ -33,7 +33,7 @@ class Answer:
     probabilities: list[list[float]] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Predictor:
     """Schema, target and model of one version."""
 
@@ -72,7 +72,7 @@ class Predictor:
     def check_answers(self) -> list[Any]:
         """What the model answers for the schema's made-up rows; kept on the card and replayed at each load."""
         body = to_json({"instances": self.schema.examples()})
-        answer = self.predict(self.instances.parse(body, 100).frame, self.card.probabilities)
+        answer = self.predict(self.schema.frame(self.instances.parse(body, 100).columns), self.card.probabilities)
         return [answer.predictions, answer.probabilities]
 
 

@@ -59,8 +59,8 @@ class Schema(BaseModel, frozen=True):
             self.names, axis=1
         )
 
-    def from_table(self, table: Table, target: str | None, most_rows: int) -> tuple[pd.DataFrame, list[str] | None]:
-        """The features of a CSV file in any order, and the cells of the target if it is there.
+    def from_table(self, table: Table, target: str | None, most_rows: int) -> tuple[list[list[Any]], list[str] | None]:
+        """The converted features of a CSV file, a list for each, and the cells of the target if it is there.
 
         Raises Invalid, naming every missing column and every cell that does not fit, and TooLarge.
         """
@@ -77,7 +77,7 @@ class Schema(BaseModel, frozen=True):
                 labels += chunk[table.header.index(str(target))]
         if errors:
             raise Invalid(errors)
-        return self.frame(parts), labels
+        return parts, labels
 
     def unused(self, names: Iterable[str], target: str) -> list[str]:
         """Those names that are no feature of this model."""

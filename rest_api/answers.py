@@ -53,8 +53,8 @@ class Training(BaseModel):
     @classmethod
     def of(cls, card: Card, live: bool) -> "Training":
         """The answer for a card."""
-        name, value = next(iter(card.train_metrics.items()))
-        return cls(output=measured("Train", name, value), live=live, **card.model_dump(include=set(cls.model_fields)))
+        output = next((measured("Train", *score) for score in card.train_metrics.items()), "Trained, without a score")
+        return cls(output=output, live=live, **card.model_dump(include=set(cls.model_fields)))
 
 
 class CardView(Card):

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
-import joblib
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
@@ -15,14 +14,15 @@ from ML import estimators
 from ML.config.config import settings
 from ML.errors import Problem
 from rest_api import docs, errors, logs
+from rest_api.batching import Batches
 from rest_api.live import Live
 from rest_api.proxy import Prefix
 from rest_api.security import Guard
 
 
 def cap_threads() -> None:
-    """Gives a thread this worker's share of the CPUs: OpenMP threads that fight for them are 10 times slower."""
-    threadpool_limits(max(1, joblib.cpu_count() // settings().workers))
+    """One OpenMP and BLAS thread: further CPUs have workers of their own, and threads that compete are 10 times slower."""
+    threadpool_limits(1)
 
 
 @asynccontextmanager
@@ -30,11 +30,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Loads the live versions after the fork: an OpenMP region before it hangs the workers."""
     app.state.live = Live()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, "load", initializer=cap_threads))
-    with ThreadPoolExecutor(1, "predict", initializer=cap_threads) as app.state.thread:
-        for name in estimators.names():
-            with suppress(Problem):
-                await app.state.live.take(name)
-        yield
+    app.state.batches = Batches(settings().batch_max_rows, cap_threads)
+    for name in estimators.names():
+        with suppress(Problem):
+            await app.state.live.take(name)
+    yield
+    app.state.batches.close()
 
 
 def create_app(*routers: APIRouter) -> FastAPI:

@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeVar
 
-import pandas as pd
 from fastapi import Request, Response
 from pydantic_core import to_json
 
@@ -14,7 +12,9 @@ from ML.config.config import settings
 from ML.errors import Invalid
 from ML.fitting import check_target
 from ML.predictor import Answer, Predictor
+from ML.table import Table
 from rest_api.answers import measured, prediction
+from rest_api.batching import Batches, Columns
 from rest_api.routing import check_content_type
 
 T = TypeVar("T")
@@ -54,55 +54,44 @@ async def of_json(request: Request, model: str) -> Response:
     check_content_type(request, "application/json")
     body = await request.body()
     asked = await _run(len(body), live.instances.parse, body, settings().max_rows)
-    answer = await _predict(request, live.predict, asked.frame, asked.probabilities)
-    fields = prediction(live.card, answer, asked.unused)
-    return await _response(len(body), fields)
+    answer = await _predict(request, live, asked.columns, asked.rows, asked.probabilities)
+    return await _run(len(body), _response, prediction(live.card, answer, asked.unused))
 
 
 async def of_table(request: Request, live: Predictor, data: bytes, target: str | None, probabilities: bool) -> Response:
     """The answer to a CSV file, with its score where the target is in it."""
     if target not in (None, live.target.name):
-        raise Invalid.at(
-            "body",
-            "target_variable",
-            msg=f"version {live.name} predicts {live.target.name}, not {target}",
-            type="target_invalid",
-            input=target,
-        )
-    found, X, labels = await _run(len(data), _read, live, data, target)
-    answer = await _predict(request, live.predict, X, probabilities)
+        said = f"version {live.name} predicts {live.target.name}, not {target}"
+        raise Invalid.at("body", "target_variable", msg=said, type="target_invalid", input=target)
+    found, columns, labels = await _run(len(data), _read, live, data, target)
+    answer = await _predict(request, live, columns, len(columns[0]), probabilities)
     unused = live.schema.unused([*found.header, *found.unnamed], live.target.name)
-    fields = prediction(live.card, answer, unused) | _scored(live, answer.predictions, labels)
-    return await _response(len(data), fields)
+    return await _run(len(data), _scored, live, answer, labels, prediction(live.card, answer, unused))
 
 
-def _read(live: Predictor, data: bytes, target: str | None) -> tuple[table.Table, pd.DataFrame, list[str] | None]:
+def _read(live: Predictor, data: bytes, target: str | None) -> tuple[Table, list[list[Any]], list[str] | None]:
     found = table.read(data, settings().max_body_bytes)
     if target:
         check_target(found, target)
     return found, *live.schema.from_table(found, live.target.name, settings().max_rows)
 
 
-def _scored(live: Predictor, predictions: list[Any], labels: list[str] | None) -> dict[str, Any]:
+def _scored(live: Predictor, answer: Answer, labels: list[str] | None, fields: dict[str, Any]) -> Response:
     """The fields of a TablePrediction; the score is over the rows that have a target."""
-    fields = {
-        "status": "Predictions are success",
-        "code": 200,
-        "rows": len(predictions),
-        "output": f"{len(predictions)} predictions",
-    }
+    rows = len(answer.predictions)
+    fields |= {"status": "Predictions are success", "code": 200, "rows": rows, "output": f"{rows} predictions"}
     known = [row for row, cell in enumerate(labels or ()) if cell.strip()]
-    if not labels or not known:
-        return fields
-    truth = live.target.convert([labels[row] for row in known])
-    name = "accuracy" if live.target.task == "classification" else "r2"
-    value = live.score([predictions[row] for row in known], truth.tolist())
-    return fields | {name: value, "output": measured("Test", name, value)}
+    if labels and known:
+        truth = live.target.convert([labels[row] for row in known])
+        name = "accuracy" if live.target.task == "classification" else "r2"
+        value = live.score([answer.predictions[row] for row in known], truth.tolist())
+        fields |= {name: value, "output": measured("Test", name, value)}
+    return _response(fields)
 
 
-async def _response(size: int, fields: dict[str, Any]) -> Response:
+def _response(fields: dict[str, Any]) -> Response:
     # JSON has no NaN: a model that predicts one answers null.
-    return Response(await _run(size, partial(to_json, fields, inf_nan_mode="null")), media_type="application/json")
+    return Response(to_json(fields, inf_nan_mode="null"), media_type="application/json")
 
 
 async def _run(size: int, function: Callable[..., T], *arguments: Any) -> T:
@@ -110,6 +99,6 @@ async def _run(size: int, function: Callable[..., T], *arguments: Any) -> T:
     return function(*arguments) if size <= SMALL else await asyncio.to_thread(function, *arguments)
 
 
-async def _predict(request: Request, function: Callable[..., Answer], *arguments: Any) -> Answer:
-    """In the worker's one prediction thread: health and small requests never wait behind it on the loop."""
-    return await asyncio.get_running_loop().run_in_executor(request.app.state.thread, function, *arguments)
+async def _predict(request: Request, live: Predictor, columns: Columns, rows: int, probabilities: bool) -> Answer:
+    batches: Batches = request.app.state.batches
+    return await batches.predict(live, columns, rows, probabilities)

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     cors_origins: Names = Field((), description="Origins whose pages may call the API, separated by commas")
     max_body_mb: int = Field(200, ge=1, description="Largest request body in MiB, also after gunzip")
     max_rows: int = Field(1_000_000, ge=1, description="Most rows in one request")
+    batch_max_rows: int = Field(1000, ge=1, description="Most rows in one call of the model, whose callers share it")
 
     default_model: str = Field("classifier", description="Model that routes without a model's name use")
     models_dir: Path = Field(ROOT / "ML" / "saved_models", description="Folder of the versions")
@@ -58,7 +59,9 @@ class Settings(BaseSettings):
     keep_versions: int = Field(
         5, ge=1, description="Newest versions of a model that are kept; the live one and the one before it always are"
     )
-    training_threads: int | None = Field(None, ge=1, description="Threads of a training; the CPU quota when unset")
+    training_threads: int = Field(
+        1, ge=1, description="Threads of a training; more than one pays above some 10,000 rows on idle CPUs only"
+    )
     allow_joblib: bool = Field(
         False, description="Whether models that skops can't save may be pickled with joblib, and such files loaded"
     )
