@@ -79,7 +79,7 @@ def sweep(model: str) -> None:
 def bootstrap(model: str) -> None:
     """Trains a model from its sample where there is no version, or an older sample or estimator was trained.
 
-    A version that came by upload or command is never replaced.
+    A version that came by upload or command is never replaced. With nothing to do, the store may be read-only.
     """
     sample = estimators.load(model).sample
     if sample is None:
@@ -89,6 +89,7 @@ def bootstrap(model: str) -> None:
         card = store.read(model, live)
         if card.origin != "sample" or card.fingerprint == estimators.fingerprint(data, sample[1]):
             return
+    _check_store()
     run(model, data, sample[1], "sample")
 
 
@@ -129,7 +130,6 @@ def main() -> None:
         if not given.bootstrap:
             run(given.model, given.table.read_bytes(), given.target, "command")
         else:
-            _check_store()
             for model in estimators.names() if settings().bootstrap else ():
                 bootstrap(model)
     except (Problem, OSError) as error:

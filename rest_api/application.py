@@ -21,7 +21,7 @@ from rest_api.security import Guard
 
 
 def cap_threads() -> None:
-    """One OpenMP and BLAS thread: further CPUs have workers of their own, and threads that compete are 10 times slower."""
+    """One OpenMP and BLAS thread: further CPUs have workers of their own, and threads that compete are much slower."""
     threadpool_limits(1)
 
 

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
         5, ge=1, description="Newest versions of a model that are kept; the live one and the one before it always are"
     )
     training_threads: int = Field(
-        1, ge=1, description="Threads of a training; more than one pays above some 10,000 rows on idle CPUs only"
+        1, ge=1, description="Threads of a training; more pay above 10,000 rows, on idle CPUs"
     )
     allow_joblib: bool = Field(
         False, description="Whether models that skops can't save may be pickled with joblib, and such files loaded"

@@ -26,9 +26,8 @@ class _AnySize(BaseEstimator):
     def fit(self, X: Any, y: Any) -> Self:
         """Fit, and leave the parameters as they were given, so that a clone starts from the same."""
         X, y = np.asarray(X, dtype=float), np.asarray(y)
-        X = np.where(
-            np.isnan(X).all(axis=0), 0.0, X
-        )  # scikit-learn fails on a column of gaps; a constant is never split
+        # scikit-learn fails on a column of gaps; a constant is never split.
+        X = np.where(np.isnan(X).all(axis=0), 0.0, X)
         classes, sizes = np.unique(y, return_counts=True) if is_classifier(self) else (y[:1], np.array([len(y)]))
         given = self.get_params()
         rounds = given["max_iter"] * (4 if len(X) > LARGE else 1)

@@ -1,0 +1,73 @@
+# make run, make test: everything else is for whoever changes the project. Needs Python 3.11-3.13 and make.
+# HOST, PORT, WEB_CONCURRENCY, SERVICE_USER, SERVICE_PASS and the other settings pass from the environment.
+
+PYTHON ?= python3
+N ?= 1000
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format load lock image clean
+
+help:  ## Show this
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+run: $(VENV)/runtime  ## Serve on http://127.0.0.1:8000
+	@PATH="$(CURDIR)/$(BIN):$$PATH" LOG_FILE="$${LOG_FILE-ML_server.log}" exec gunicorn/start-server.sh
+
+test: $(VENV)/testing  ## Run all tests; less than 95% coverage fails
+	@rm -f .coverage .coverage.*
+	@$(BIN)/python -m coverage run -m pytest $(ARGS)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report
+
+check: $(VENV)/testing  ## Check format, lint, types and who imports whom
+	@$(BIN)/python -m ruff format --check --quiet --diff .
+	@$(BIN)/python -m ruff check --quiet --output-format concise .
+	@$(BIN)/python -m mypy
+
+format: $(VENV)/testing  ## Format, and mend what lint can
+	@$(BIN)/python -m ruff check --fix-only --quiet .
+	@$(BIN)/python -m ruff format --quiet .
+
+load: $(VENV)/testing  ## Fire N=1000 predictions at the running server
+	@$(BIN)/python testing/async_predictions.py $(N)
+
+lock: $(VENV)/lock/bin/uv  ## Renew constraints.txt: the newest versions that suit all of Python 3.11-3.13
+	@$(VENV)/lock/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
+	    --no-header --annotation-style line --output-file .constraints requirements.txt testing/requirements.txt
+	@{ echo "# The lock, for Python 3.11-3.13. Do not edit: change requirements.txt, then \`make lock\`."; cat .constraints; } > constraints.txt
+	@rm .constraints
+
+image:  ## Build the container image fast-api-ml
+	docker build -t fast-api-ml .
+
+clean:  ## Remove what the other commands made, but no model
+	rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache testing/artifacts
+	find ML rest_api testing -name __pycache__ -prune -exec rm -rf {} +
+
+# The environment. Each of these is also a stamp: newer than the files it was installed from.
+
+$(VENV)/runtime: requirements.txt constraints.txt $(BIN)/python
+	@echo "Installing requirements.txt ..."
+	@$(PIP) install -r requirements.txt -c constraints.txt
+	@touch $@
+
+$(VENV)/testing: testing/requirements.txt $(VENV)/runtime
+	@echo "Installing testing/requirements.txt ..."
+	@$(PIP) install -r testing/requirements.txt -c constraints.txt
+	@touch $@
+
+$(VENV)/lock/bin/uv: $(BIN)/python
+	@$(BIN)/python -m venv $(VENV)/lock
+	@$(VENV)/lock/bin/python -m pip --disable-pip-version-check --quiet install uv
+
+# Debian's python3 comes without ensurepip, and its own message would leave half an environment behind.
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found. Install Python 3.11-3.13 (Debian: apt install python3-venv), or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	    { echo "$$($(PYTHON) --version) is not 3.11-3.13. Name one that is: make PYTHON=python3.13" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo "$(PYTHON) lacks venv. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
