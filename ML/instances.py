@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated, Any, NotRequired
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema, with_config
@@ -64,8 +65,8 @@ class Instances:
 
     def _unused(self, rows: list[dict[str, Any]]) -> list[str]:
         width = len(self.schema.columns)
-        names = dict.fromkeys(name for row in rows if len(row) > width for name in row)
-        return self.schema.unused(names, self.target)
+        wide = [row for row in rows if len(row) > width]
+        return self.schema.unused(dict.fromkeys(chain.from_iterable(wide)), self.target) if wide else []
 
     def _explained(self, error: ErrorDetails) -> dict[str, Any]:
         """A pydantic error as the person who sent the row would put it."""

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from operator import eq
 from typing import Any
 
@@ -43,7 +44,7 @@ class Predictor:
     instances: Instances
     model: Any
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The model's name and version as they stand in the log."""
         return f"{self.card.model}/{self.card.version}"

@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import logging
+import os
+from functools import cache
 from typing import NamedTuple
 
 from ML import estimators, predictor, store
@@ -72,10 +74,15 @@ class Live:
 def _stamp(model: str) -> Stamp:
     """What a replaced pointer file can't share with the one before; 2 us."""
     try:
-        found = (store.folder(model) / store.POINTER).stat()
+        found = os.stat(_pointer(model))  # noqa: PTH116 - a Path would take longer than the call
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns
+
+
+@cache
+def _pointer(model: str) -> str:
+    return str(store.folder(model) / store.POINTER)
 
 
 def _tidy() -> None:

@@ -1,13 +1,15 @@
 """Log lines: one for each request, to stdout and, if set, to a file that logrotate may move."""
 
+import asyncio
 import logging
 import re
 import secrets
 import sys
 import time
+from dataclasses import dataclass
+from functools import lru_cache
 from logging.handlers import WatchedFileHandler
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,6 +17,7 @@ from ML.config.config import Settings
 from rest_api import errors
 
 log = logging.getLogger("fast_ml")
+requests = logging.getLogger("fast_ml.requests")
 
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 _ID = re.compile(rb"[\w.:/+=@-]{1,128}", re.ASCII)
@@ -32,54 +35,93 @@ def set_up(settings: Settings) -> None:
     log.handlers, log.propagate = handlers, False
     log.setLevel(settings.log_level.upper())
     for handler in handlers:
-        handler.setFormatter(logging.Formatter(FORMAT))
+        handler.setFormatter(_Formatter(FORMAT))
     if problem:
         log.warning("the log goes to stdout only: %s", problem)
 
 
+@dataclass(slots=True)
+class Line:
+    """What the log line of a request says; whoever learns it puts it here, in `scope["log"]`."""
+
+    id: str
+    user: str = "-"
+    version: str = "-"
+    status: int | None = None
+
+
 class RequestLog:
-    """ASGI middleware: gives each request an id, and each answer a log line and the id. No body, no credential."""
+    """ASGI middleware: gives each request an id, and each answer a log line and the id. No body, no credential.
+
+    The lines of one turn of the event loop are written together: a write for each would cost more than the prediction.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._lines: list[str] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on and logs what became of it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = _request_id(scope)
-        seen = scope["log"] = {"user": "-", "version": "-", "status": None, "id": request_id}
+        line = scope["log"] = Line(_request_id(scope))
         started = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                seen["status"] = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                line.status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", line.id.encode())]
             await send(message)
 
         try:
             await self.app(scope, receive, send_with_id)
         except ClientDisconnect:
-            seen["status"] = 499
+            line.status = 499
         except Exception:  # the last boundary: one traceback in the log, and an answer if none was begun
-            log.exception("%s failed", request_id)
-            if seen["status"] is None:
-                await errors.bug(request_id)(scope, receive, send_with_id)
+            log.exception("%s failed", line.id)
+            if line.status is None:
+                await errors.bug(line.id)(scope, receive, send_with_id)
         finally:
-            # The raw path is still percent-encoded, so no line break of a caller's gets into the log.
-            log.info(
-                "%s %s %s %s %.1fms %s %s",
-                request_id,
-                scope["method"],
-                scope["raw_path"].decode("ascii", "replace"),
-                seen["status"],
-                1000 * (time.perf_counter() - started),
-                seen["user"],
-                seen["version"],
-            )
+            if requests.isEnabledFor(logging.INFO):
+                self._add(scope, line, time.perf_counter() - started)
+
+    def _add(self, scope: Scope, line: Line, seconds: float) -> None:
+        # The raw path is still percent-encoded, so no line break of a caller's gets into the log.
+        path = scope["raw_path"].decode("ascii", "replace")
+        self._lines.append(
+            f"{_now()} INFO {line.id} {scope['method']} {path} {line.status} "
+            f"{1000 * seconds:.1f}ms {line.user} {line.version}"
+        )
+        if len(self._lines) == 1:
+            asyncio.get_running_loop().call_soon(self._write)
+
+    def _write(self) -> None:
+        text = "\n".join(self._lines)
+        self._lines.clear()
+        requests.info(text)
+
+
+class _Formatter(logging.Formatter):
+    """Request lines come with their own time."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return str(record.msg) if record.name == requests.name else super().format(record)
 
 
 def _request_id(scope: Scope) -> str:
-    sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    return sent.decode() if _ID.fullmatch(sent) else secrets.token_hex(8)
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _ID.fullmatch(value):
+            return str(value.decode())
+    return secrets.token_hex(8)
+
+
+def _now() -> str:
+    """The time as logging writes it; the text of a second is made once."""
+    now = time.time()
+    return f"{_second(int(now))},{int(now * 1000) % 1000:03d}"
+
+
+@lru_cache(1)
+def _second(second: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))

@@ -15,7 +15,7 @@ from ML.predictor import Answer, Predictor
 from ML.table import Table
 from rest_api.answers import measured, prediction
 from rest_api.batching import Batches, Columns
-from rest_api.routing import check_content_type
+from rest_api.routing import Json, check_content_type, read_body
 
 T = TypeVar("T")
 
@@ -44,15 +44,15 @@ BODY = {
 async def take(request: Request, model: str) -> Predictor:
     """The live predictor of a model, which the log line names."""
     live: Predictor = await request.app.state.live.take(model)
-    request.scope["log"]["version"] = live.name
+    request.scope["log"].version = live.name
     return live
 
 
 async def of_json(request: Request, model: str) -> Response:
     """The answer to `{"instances": [...]}`."""
     live = await take(request, model)
-    check_content_type(request, "application/json")
-    body = await request.body()
+    check_content_type(request.scope, b"application/json")
+    body = await read_body(request.receive)
     asked = await _run(len(body), live.instances.parse, body, settings().max_rows)
     answer = await _predict(request, live, asked.columns, asked.rows, asked.probabilities)
     return await _run(len(body), _response, prediction(live.card, answer, asked.unused))
@@ -91,7 +91,7 @@ def _scored(live: Predictor, answer: Answer, labels: list[str] | None, fields: d
 
 def _response(fields: dict[str, Any]) -> Response:
     # JSON has no NaN: a model that predicts one answers null.
-    return Response(to_json(fields, inf_nan_mode="null"), media_type="application/json")
+    return Json(to_json(fields, inf_nan_mode="null"))
 
 
 async def _run(size: int, function: Callable[..., T], *arguments: Any) -> T:

@@ -7,6 +7,7 @@ from hmac import compare_digest
 from typing import Any
 
 from pydantic_core import to_json
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ML.config.config import Settings
@@ -29,6 +30,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app, self.user, self.most = app, settings.service_user, settings.max_body_bytes
+        # The server holds a body to the length that it was announced with; only one without is to be counted.
+        self.counted = RequestBodyLimitMiddleware(app, settings.max_body_bytes)
         self.public = HEALTH | DOCS if settings.docs_public else HEALTH
         self.accepted = _encodings(f"{settings.service_user}:{settings.service_pass.get_secret_value()}")
 
@@ -40,14 +43,14 @@ class Guard:
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")
         if self._allowed(headers.get(b"authorization", b"")):
-            scope["log"]["user"] = self.user
+            scope["log"].user = self.user
         elif scope["method"] not in ("GET", "HEAD") or route_path(scope) not in self.public:
             await refuse(receive, send, 401, UNAUTHORIZED, CHALLENGE)
             return
         if length.isdigit() and int(length) > self.most:
             await refuse(receive, send, 413, TOO_LARGE.format(length.decode(), self.most))
             return
-        await self.app(scope, receive, send)
+        await (self.counted if b"transfer-encoding" in headers else self.app)(scope, receive, send)
 
     def _allowed(self, header: bytes) -> bool:
         scheme, _, sent = header.partition(b" ")
