@@ -35,7 +35,7 @@ def fit(card: Card, data: bytes) -> None:
         model = estimator.build()
         X, y = _learn(card, read(data, settings().max_body_bytes), model)
     assert card.target
-    with _stage(card, "hold out"):
+    with _stage(card, "holdout"):
         held = holdout.mask(X, y, settings().holdout, card.target.task == "classification")
         card.rows = {"train": int((~held).sum()), "holdout": int(held.sum())}
         card.notes += filter(None, [holdout.note(card.rows["holdout"])])

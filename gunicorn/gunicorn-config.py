@@ -7,8 +7,12 @@ import gc
 import os
 import shlex
 import signal
+import sys
 
-from ML.config.config import settings
+# Until gunicorn has loaded the app and handles signals itself; process 1 of a container ignores them by default.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+from ML.config.config import settings  # noqa: E402
 
 _set = settings()
 _host = f"[{_set.host}]" if ":" in _set.host else _set.host

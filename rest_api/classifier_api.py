@@ -17,9 +17,7 @@ models = APIRouter(tags=["models"])
 health = APIRouter(tags=["health"])
 
 Csv = Annotated[UploadFile, File(description="A table with a header: CSV, `;` or tab separated, gzip'd or not")]
-Model = Annotated[
-    str | None, Form(description="A module of ML/src; the default model if left out", examples=["classifier"])
-]
+Model = Annotated[str, Form(description="A module of ML/src; the default model if left out")]
 Version = Annotated[int, Path(ge=1, le=10**9)]
 
 
@@ -27,7 +25,7 @@ Version = Annotated[int, Path(ge=1, le=10**9)]
 async def train_model(
     csv_file: Csv,
     target_variable: Annotated[str, Form(description="The column to learn to predict", examples=["species"])],
-    model: Model = None,
+    model: Model = "",
 ) -> Training:
     """Learns the columns, holds rows out, fits, scores, saves and makes the version live, in a process of its own."""
     card = await jobs.train(model or settings().default_model, await csv_file.read(), target_variable)
@@ -38,8 +36,8 @@ async def train_model(
 async def get_prediction(
     request: Request,
     csv_file: Csv,
-    target_variable: Annotated[str | None, Form(description="The target's column, to score the predictions")] = None,
-    model: Model = None,
+    target_variable: Annotated[str, Form(description="The target, if the predictions shall be scored by it")] = "",
+    model: Model = "",
     probabilities: Annotated[bool, Form()] = False,
 ) -> Response:
     """One prediction for each row. Columns in any order; where the target is among them, the answer has its score."""

@@ -18,6 +18,7 @@ from rest_api.security import DOCS, HEALTH
 router = APIRouter(include_in_schema=False)
 
 REF = "#/components/schemas/{model}"
+WRONG = ("400", "401", "404", "409", "413", "415", "422", "500", "503", "507")
 ERROR = {
     "description": "What is wrong, where, and the remedy",
     "content": {"application/json": {"schema": {"$ref": REF.format(model="Error")}}},
@@ -46,7 +47,7 @@ async def swagger(request: Request) -> Response:
         swagger_js_url=f"{root}/docs/swagger-ui-bundle.js",
         swagger_css_url=f"{root}/docs/swagger-ui.css",
         swagger_favicon_url=f"{root}/docs/favicon-32x32.png",
-        swagger_ui_parameters={"displayRequestDuration": True},
+        swagger_ui_parameters={"displayRequestDuration": True, "defaultModelsExpandDepth": -1},
     )
 
 
@@ -69,11 +70,13 @@ def _secure(found: dict[str, Any]) -> None:
     found.setdefault("components", {})["securitySchemes"] = {"basic": {"type": "http", "scheme": "basic"}}
     for path, operations in found["paths"].items():
         for operation in operations.values():
-            operation["security"] = [] if path in HEALTH | DOCS else [{"basic": []}]
-            operation["responses"].pop("422", None)
-            operation["responses"] |= {"4XX": ERROR, "5XX": ERROR}
+            public = path in HEALTH | DOCS
+            operation["security"] = [] if public else [{"basic": []}]
+            operation["responses"] |= dict.fromkeys(["503"] if public else WRONG, ERROR)
     schemas = Error.model_json_schema(ref_template=REF)
     found["components"]["schemas"] |= schemas.pop("$defs") | {"Error": schemas}
+    for unused in ("HTTPValidationError", "ValidationError"):
+        found["components"]["schemas"].pop(unused, None)
 
 
 def _describe(found: dict[str, Any], live: Predictor, model: str) -> None:

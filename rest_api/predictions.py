@@ -58,9 +58,9 @@ async def of_json(request: Request, model: str) -> Response:
     return await _run(len(body), _response, prediction(live.card, answer, asked.unused))
 
 
-async def of_table(request: Request, live: Predictor, data: bytes, target: str | None, probabilities: bool) -> Response:
+async def of_table(request: Request, live: Predictor, data: bytes, target: str, probabilities: bool) -> Response:
     """The answer to a CSV file, with its score where the target is in it."""
-    if target not in (None, live.target.name):
+    if target not in ("", live.target.name):
         said = f"version {live.name} predicts {live.target.name}, not {target}"
         raise Invalid.at("body", "target_variable", msg=said, type="target_invalid", input=target)
     found, columns, labels = await _run(len(data), _read, live, data, target)
@@ -69,7 +69,7 @@ async def of_table(request: Request, live: Predictor, data: bytes, target: str |
     return await _run(len(data), _scored, live, answer, labels, prediction(live.card, answer, unused))
 
 
-def _read(live: Predictor, data: bytes, target: str | None) -> tuple[Table, list[list[Any]], list[str] | None]:
+def _read(live: Predictor, data: bytes, target: str) -> tuple[Table, list[list[Any]], list[str] | None]:
     found = table.read(data, settings().max_body_bytes)
     if target:
         check_target(found, target)
@@ -79,14 +79,14 @@ def _read(live: Predictor, data: bytes, target: str | None) -> tuple[Table, list
 def _scored(live: Predictor, answer: Answer, labels: list[str] | None, fields: dict[str, Any]) -> Response:
     """The fields of a TablePrediction; the score is over the rows that have a target."""
     rows = len(answer.predictions)
-    fields |= {"status": "Predictions are success", "code": 200, "rows": rows, "output": f"{rows} predictions"}
+    head = {"status": "Predictions are success", "code": 200, "output": f"{rows} predictions", "rows": rows}
     known = [row for row, cell in enumerate(labels or ()) if cell.strip()]
     if labels and known:
         truth = live.target.convert([labels[row] for row in known])
         name = "accuracy" if live.target.task == "classification" else "r2"
         value = live.score([answer.predictions[row] for row in known], truth.tolist())
-        fields |= {name: value, "output": measured("Test", name, value)}
-    return _response(fields)
+        head |= {"output": measured("Test", name, value), name: value}
+    return _response(head | fields)
 
 
 def _response(fields: dict[str, Any]) -> Response:

@@ -18,6 +18,7 @@ DOCS = frozenset(
 )
 LINGER_SECONDS = 2.0
 CHALLENGE = (b"www-authenticate", b'Basic realm="fast-ml", charset="UTF-8"')
+QUIET = (b"www-authenticate", b'X-Basic realm="fast-ml"')
 UNAUTHORIZED = "Wrong or no credentials; send SERVICE_USER and SERVICE_PASS by HTTP basic authentication"
 TOO_LARGE = "The body has {} bytes, more than the {} allowed; send it in parts, gzip the CSV, or raise MAX_BODY_MB"
 
@@ -45,7 +46,8 @@ class Guard:
         if self._allowed(headers.get(b"authorization", b"")):
             scope["log"].user = self.user
         elif scope["method"] not in ("GET", "HEAD") or route_path(scope) not in self.public:
-            await refuse(receive, send, 401, UNAUTHORIZED, CHALLENGE)
+            # A browser would answer the challenge to a script, Swagger UI's say, with a dialog of its own.
+            await refuse(receive, send, 401, UNAUTHORIZED, QUIET if b"sec-fetch-mode" in headers else CHALLENGE)
             return
         if length.isdigit() and int(length) > self.most:
             await refuse(receive, send, 413, TOO_LARGE.format(length.decode(), self.most))

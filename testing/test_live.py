@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -121,7 +120,7 @@ def test_a_failed_training_keeps_its_card_with_the_reason_and_nothing_else(serve
     version = versions(server, "failed")[0]
     card = server.client.get(f"/models/classifier/versions/{version}").json()
     assert card["error"] == failed.json()["detail"]
-    assert os.listdir(server.models_dir / "classifier" / str(version)) == ["card.json"]
+    assert [path.name for path in (server.models_dir / "classifier" / str(version)).iterdir()] == ["card.json"]
     assert live(server) == was
     promoted = server.client.put("/models/classifier/current", json={"version": version})
     assert promoted.status_code == 409
@@ -137,19 +136,19 @@ def test_a_second_training_of_the_model_waits_its_turn(server: Server) -> None:
     assert "is in training; try again" in refused.json()["detail"]
 
 
+def killed() -> bool:
+    """Whether there was a training to kill."""
+    command = ["pkill", "-9", "-f", "ML.training classifier --job"]
+    return subprocess.run(command, check=False).returncode == 0
+
+
 def test_a_training_that_is_killed_is_reported_and_leaves_the_live_version_alone(server: Server) -> None:
     was = live(server)
     big = "x,y,label\n" + "".join(f"{i},{i * 7 % 13},{'ab'[i % 2]}\n" for i in range(200_000))
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         answer = pool.submit(server.train, big, "label")
-        while (
-            not (
-                killed := subprocess.run(["pkill", "-9", "-f", "ML.training classifier --job"], check=False)
-            ).returncode
-            == 0
-        ):
+        while not killed():
             assert not answer.done()
-    assert killed.returncode == 0
     assert answer.result().status_code == 500
     assert "killed by signal 9" in answer.result().json()["detail"]
     assert live(server) == was

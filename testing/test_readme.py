@@ -88,8 +88,10 @@ def test_make_run_serves_from_a_fresh_clone_with_an_empty_home(tmp_path: Path) -
         name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "MAKE", "VIRTUAL_ENV"))
     }
     output = (tmp_path / "output").open("w")
-    server = subprocess.Popen(["make", "run"], cwd=project, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
-                              env=kept | {"HOME": str(home), "PORT": port, "SERVICE_PASS": PASSWORD})  # fmt: skip
+    environment = kept | {"HOME": str(home), "PORT": port, "SERVICE_PASS": PASSWORD}
+    server = subprocess.Popen(
+        ["make", "run"], cwd=project, stdout=output, stderr=output, start_new_session=True, env=environment
+    )
     try:
         deadline = time.monotonic() + 280
         while not answers(f"http://127.0.0.1:{port}/health/ready"):

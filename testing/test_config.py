@@ -1,0 +1,158 @@
+"""The settings: what is impossible or misspelt ends the start with one plain line, and no secret is in it."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from ML.config.config import ROOT, Settings, settings
+
+README = ROOT / "README.md"
+
+
+@pytest.fixture
+def configure(monkeypatch):
+    """The settings of an environment that holds these and no others: `configure(PORT="80")`."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+    def read(**environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+        return settings()
+
+    yield read
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def refusal(configure):
+    """The line with which a start under these settings ends."""
+
+    def read(**environment):
+        with pytest.raises(SystemExit) as caught:
+            configure(**environment)
+        return caught.value.code
+
+    return read
+
+
+IMPOSSIBLE = {
+    "PORT": ["0", "65536", "80.5", "http", "-1"],
+    "WEB_CONCURRENCY": ["0", "many", "513"],
+    "GRACEFUL_TIMEOUT": ["0", "soon"],
+    "SERVICE_USER": ["a:b", "line\nbreak", "tab\t"],
+    "DOCS_PUBLIC": ["perhaps", "2"],
+    "ROOT_PATH": ["ml", "/ml/", "/"],
+    "CORS_ORIGINS": ["example.com", "http://a.org/"],
+    "MAX_BODY_MB": ["0", "1e3", "lots"],
+    "MAX_ROWS": ["0", "-5"],
+    "BOOTSTRAP": ["maybe"],
+    "HOLDOUT": ["0", "1", "20%", "nan", "-0.1"],
+    "KEEP_VERSIONS": ["0", "all"],
+    "TRAINING_THREADS": ["0", "x"],
+    "ALLOW_JOBLIB": ["sometimes"],
+    "LOG_LEVEL": ["loud", "infos"],
+}
+
+
+@pytest.mark.parametrize(("name", "wrong"), [(name, value) for name in IMPOSSIBLE for value in IMPOSSIBLE[name]])
+def test_an_impossible_value_is_one_plain_line_that_names_it(refusal, name, wrong):
+    line = refusal(**{name: wrong})
+    assert line.startswith("Wrong setting. ") and name in line.upper() and "\n" not in line
+
+
+def test_several_mistakes_are_told_in_one_line(refusal):
+    line = refusal(PORT="x", HOLDOUT="2")
+    assert "PORT: " in line and "; HOLDOUT: " in line and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [("SERVICE_PASSWORD", "SERVICE_PASS"), ("SERVICE_PAS", "SERVICE_PASS"), ("MODEL_DIR", "MODELS_DIR"),
+     ("ROOTPATH", "ROOT_PATH"), ("MAX_BODY_MBS", "MAX_BODY_MB"), ("WEB_CONCURENCY", "WEB_CONCURRENCY"),
+     ("CORS_ORIGIN", "CORS_ORIGINS"), ("SERVICE_USERNAME", "SERVICE_USER")],
+)  # fmt: skip
+def test_a_misspelt_name_is_one_plain_line_with_the_right_one(refusal, misspelt, meant):
+    assert refusal(**{misspelt: "?"}) == f"Wrong setting. {misspelt} is not a setting; did you mean {meant}?"
+
+
+OTHERS = ["HOSTNAME", "REPORT", "SERVICE_PORT", "KUBERNETES_SERVICE_HOST", "LOGNAME", "SM_MODEL_DIR", "AIP_STORAGE_URI"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_variable_of_something_else_is_no_misspelt_setting(configure, name):
+    configure(**{name: "x"})
+
+
+def test_a_start_under_a_wrong_setting_ends_with_that_line_and_code_1():
+    command = [sys.executable, "-m", "ML.training", "--bootstrap"]
+    found = subprocess.run(command, cwd=ROOT, env={"PORT": "x"}, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout, found.stderr.count("\n")) == (1, "", 1)
+
+
+def test_a_default_model_that_there_is_not_stops_the_start(tmp_path):
+    command = [sys.executable, "-m", "ML.training", "--bootstrap"]
+    environment = {"DEFAULT_MODEL": "clasifier", "MODELS_DIR": str(tmp_path)}
+    found = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert found.returncode == 1 and "clasifier" in found.stderr and found.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "other", [{"PORT": "x"}, {"SERVICE_USER": "a:b"}, {"ROOT_PATH": "x"}, {"SERVICE_PASSS": "hush"}]
+)
+def test_the_password_is_in_no_message(refusal, other):
+    assert "hush" not in refusal(SERVICE_PASS="hush", **other)
+
+
+def test_the_password_is_in_no_printed_settings(configure):
+    found = configure(SERVICE_PASS="hush")
+    assert "hush" not in f"{found} {found!r} {found.model_dump()} {found.model_dump_json()}"
+    assert found.service_pass.get_secret_value() == "hush" and not found.password_generated
+
+
+@pytest.mark.parametrize("environment", [{}, {"SERVICE_PASS": ""}])
+def test_a_password_is_made_up_anew_when_none_is_set(configure, environment):
+    first, second = configure(**environment), configure(**environment)
+    assert first.password_generated and len(first.service_pass.get_secret_value()) >= 16
+    assert first.service_pass != second.service_pass
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("cors_origins", "http://a.org, http://b.org,", ("http://a.org", "http://b.org")),
+        ("cors_origins", "*", ("*",)),
+        ("cors_origins", "", ()),
+        ("trusted_types", " a.B ", ("a.B",)),
+        ("log_level", "WARNING", "warning"),
+        ("docs_public", "no", False),
+        ("root_path", "/ml", "/ml"),
+        ("web_concurrency", "", None),
+        ("web_concurrency", "3", 3),
+        ("holdout", "0.33", 0.33),
+        ("service_user", "Zoë", "Zoë"),
+    ],
+)
+def test_a_setting_is_read_as_it_is_meant(configure, name, given, expected):
+    assert getattr(configure(**{name.upper(): given}), name) == expected
+
+
+def test_sizes_and_workers_follow_from_the_settings(configure):
+    assert configure(MAX_BODY_MB="2").max_body_bytes == 2 * 1024 * 1024
+    assert configure(WEB_CONCURRENCY="").workers >= 1 and configure(WEB_CONCURRENCY="7").workers == 7
+
+
+def test_nothing_else_reads_the_environment():
+    files = [path for folder in ("ML", "rest_api") for path in (ROOT / folder).rglob("*.py")]
+    assert [path.name for path in files if re.search(r"os\.environ|getenv", path.read_text())] == ["config.py"]
+
+
+def test_every_setting_is_described_and_in_the_readmes_table():
+    """Each row begins with | `NAME` |; more names than settings there are would be misspelt ones."""
+    rows = re.findall(r"^\| `([A-Z][A-Z_]+)` ", README.read_text(), re.MULTILINE)
+    assert set(rows) >= {name.upper() for name in Settings.model_fields}
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
