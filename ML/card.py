@@ -25,8 +25,8 @@ class Card(BaseModel):
     """The version that was live when training began; if another is live at its end, somebody chose that one by hand."""
     seconds: dict[str, float] = {}
     rows: dict[str, int] = {}
-    metrics: dict[str, float] = {}
-    train_metrics: dict[str, float] = {}
+    metrics: dict[str, float | None] = {}
+    train_metrics: dict[str, float | None] = {}
     notes: list[str] = []
     features: Schema | None = None
     target: Target | None = None

@@ -32,6 +32,7 @@ def is_gap(text: str, kind: Kind) -> bool:
 
 def number(text: str) -> float:
     """Decimal text as a float, NaN for a gap. Raises ValueError for anything else, infinities included."""
+    text = text.strip()
     try:
         value = float(text)
     except ValueError:
@@ -39,7 +40,7 @@ def number(text: str) -> float:
     # float() also takes 1_000, nan, inf and the digits of other scripts.
     if math.isfinite(value) and "_" not in text and text.isascii():
         return value
-    if text.strip().lower() in GAPS:
+    if text.lower() in GAPS:
         return NAN
     raise ValueError(f"{_shown(text)} is not a finite number")
 
@@ -61,6 +62,8 @@ def date(text: str) -> float:
 def flag(words: Sequence[str]) -> Callable[[str], float]:
     """A converter of the two learned words, false first, to 0.0 and 1.0."""
     values = {words[0]: 0.0, words[1]: 1.0, "": NAN}
+    if words[0] == "0":  # as spreadsheets and pandas write them beside gaps
+        values |= {"0.0": 0.0, "1.0": 1.0}
 
     def convert(text: str) -> float:
         try:

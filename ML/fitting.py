@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -74,7 +73,7 @@ def _learn(card: Card, table: Table, model: Any) -> tuple[pd.DataFrame, Any]:
 def check_target(table: Table, name: str) -> None:
     """Raises Invalid where the table has no such column."""
     if name not in table.header:
-        close = get_close_matches(name, table.header, 1)
+        close = schema.similar(name, table.header)
         raise Invalid.at(
             "body",
             "target_variable",
@@ -92,7 +91,7 @@ def _fit(model: Any, X: pd.DataFrame, y: Any) -> None:
         raise CannotFit(f"The estimator could not be fitted to this table: {error}") from error
 
 
-def _score(estimator: estimators.Estimator, model: Any, X: pd.DataFrame, y: Any) -> dict[str, float]:
+def _score(estimator: estimators.Estimator, model: Any, X: pd.DataFrame, y: Any) -> dict[str, float | None]:
     """The scores that are numbers: a single row, say, has no R²."""
     scores = estimator.score(model, X, y) if len(X) else {}
     return {name: float(value) for name, value in scores.items() if math.isfinite(value)}

@@ -14,7 +14,7 @@ from ML.errors import Invalid
 from ML.schema import REMEDY, Column, Schema, missing_column
 from ML.table import check_rows
 
-_ARRAYS = re.compile(rb'"instances"\s*:\s*\[\s*\[')
+_FIRST_ROW = re.compile(rb'"instances"\s*:\s*\[\s*(\S)')
 
 
 @with_config(ConfigDict(strict=True, extra="forbid"))
@@ -49,7 +49,8 @@ class Instances:
 
         Raises Invalid with the place of everything that is wrong, and TooLarge past so many rows.
         """
-        as_arrays = _ARRAYS.search(body)
+        first_row = _FIRST_ROW.search(body)
+        as_arrays = first_row is not None and first_row[1] == b"["
         try:
             found = (self.arrays if as_arrays else self.objects).validate_json(body)
         except ValidationError as error:

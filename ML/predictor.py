@@ -105,6 +105,8 @@ def same(a: Any, b: Any) -> bool:
     """Whether two answers are alike: labels equal, numbers within 1e-9 of each other, relative to their size."""
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
         return len(a) == len(b) and all(map(same, a, b))
+    # A card is JSON, which has null for NaN.
+    a, b = math.nan if a is None else a, math.nan if b is None else b
     if isinstance(a, float) and isinstance(b, float):
         return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE) or (a != a and b != b)
     return bool(a == b)

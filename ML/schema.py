@@ -1,5 +1,6 @@
 """The columns that a model learned: what every request is checked against and converted by."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
@@ -134,9 +135,15 @@ def check_names(wanted: Sequence[str], found: Sequence[str], field: str, target:
         )
 
 
-def missing_column(name: str, candidates: Sequence[str]) -> str:
+def similar(name: str, candidates: Iterable[str]) -> list[str]:
+    """The names that may be meant, whatever their case, best first."""
+    folded = {candidate.casefold(): candidate for candidate in candidates}
+    return [folded[close] for close in get_close_matches(name.casefold(), folded, 3)]
+
+
+def missing_column(name: str, candidates: Iterable[str]) -> str:
     """What to tell somebody whose row lacks a column."""
-    close = get_close_matches(name, candidates, 3, cutoff=0.6)
+    close = similar(name, candidates)
     return f"the column {name} is missing" + (f"; is it spelt {' or '.join(close)} here?" if close else "")
 
 
@@ -185,8 +192,15 @@ def _examples(column: Column, values: Sequence[Any]) -> tuple[Value, ...]:
         words = {"true": True, "false": False, "1": 1, "0": 0}
         usual = round(sum(present) / len(present))
         return tuple(words.get(word, word) for word in (column.words[(usual + i) % 2] for i in range(5)))
-    quantiles = [float(value) for value in np.quantile(present, QUANTILES)]
+    # Of a quarter, because the difference of two floats may be more than a float holds.
+    quantiles = (4 * np.quantile(np.divide(present, 4), QUANTILES)).tolist()
     if column.kind == "date":
         return tuple(str(np.datetime64(round(value), "D")) for value in quantiles)
-    rounded = [float(f"{value:.3g}") for value in quantiles]
-    return tuple(int(v) for v in rounded) if all(v.is_integer() for v in present) else tuple(rounded)
+    rounded = [_rounded(value) for value in quantiles]
+    return tuple(map(int, rounded)) if all(value.is_integer() for value in present) else tuple(rounded)
+
+
+def _rounded(value: float) -> float:
+    """Three digits, so that it is nobody's own; the last numbers before infinity stay as they are."""
+    rounded = float(f"{value:.3g}")
+    return rounded if math.isfinite(rounded) else value

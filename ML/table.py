@@ -3,6 +3,7 @@
 import csv
 import io
 import zlib
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -103,15 +104,20 @@ def check_rows(rows: int, most: int) -> None:
 def _unzipped(data: bytes, most: int, field: str) -> bytes:
     if data[:2] != b"\x1f\x8b":
         return data
-    unzip = zlib.decompressobj(wbits=31)
-    try:
-        plain = unzip.decompress(data, most + 1)
-    except zlib.error as error:
-        raise _wrong(field, f"the file starts like gzip but can't be unpacked: {error}") from None
-    if len(plain) > most:
-        raise TooLarge(f"The file holds more than {most} bytes when unpacked; send it in parts, or raise MAX_BODY_MB")
-    if not unzip.eof:
-        raise _wrong(field, "the gzip file ends too early; was its upload cut off?")
+    plain = b""
+    while data:  # a gzip file may have several members
+        unzip = zlib.decompressobj(wbits=31)
+        try:
+            plain += unzip.decompress(data, most + 1 - len(plain))
+        except zlib.error as error:
+            raise _wrong(field, f"the file starts like gzip but can't be unpacked: {error}") from None
+        if len(plain) > most:
+            raise TooLarge(
+                f"The file holds more than {most} bytes when unpacked; send it in parts, or raise MAX_BODY_MB"
+            )
+        if not unzip.eof:
+            raise _wrong(field, "the gzip file ends too early; was its upload cut off?")
+        data = unzip.unused_data
     return plain
 
 
@@ -119,9 +125,9 @@ def _decoded(data: bytes, field: str) -> str:
     if data[:4] in (b"PK\x03\x04", b"PAR1") or b"\0" in data[:4096]:
         raise _wrong(field, "this is not a CSV file but a binary one; export the table as CSV (UTF-8)")
     try:
-        return data.decode("utf-8-sig")
+        return data.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
-        place = error.start
+        place = error.start + len(BOM_UTF8) * data.startswith(BOM_UTF8)
         raise _wrong(
             field, f"the byte 0x{data[place]:02x} at offset {place} is not UTF-8; save the file as UTF-8"
         ) from None
@@ -130,12 +136,14 @@ def _decoded(data: bytes, field: str) -> str:
 def _separator(text: str) -> str:
     """The separator that cuts the first rows into the most cells, all alike if possible; a comma in doubt."""
 
+    head = text[: text.rfind("\n", 0, 100_000) + 1] if len(text) > 100_000 else text
+
     def quality(separator: str) -> tuple[bool, int]:
         try:
-            widths = [len(row) for row in islice(_reader(text[:100_000], separator), 10) if row]
+            widths = [len(row) for row in islice(_reader(head, separator), 10) if row]
         except csv.Error:
             widths = [1]
-        return len(set(widths[:-1] or widths)) == 1 and widths[0] > 1, widths[0] if widths else 0
+        return len(set(widths)) == 1 and widths[0] > 1, widths[0] if widths else 0
 
     return max(SEPARATORS, key=quality)
 

@@ -1,5 +1,6 @@
 """The target column: what a model learns to predict, and how its labels go back to the caller."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -10,6 +11,8 @@ from pydantic import BaseModel
 
 from ML import cells
 from ML.errors import Invalid
+
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 
 Task = Literal["classification", "regression"]
 
@@ -48,6 +51,8 @@ class Target(BaseModel, frozen=True):
             return bool(cells.flag(("false", "true"))(cell))
         if self.type == "string":
             return cell
+        if self.type == "integer" and _INTEGER.fullmatch(cell.strip()):
+            return int(cell)
         value = cells.number(cell)
         if value != value:
             raise ValueError("the target is missing")
@@ -80,6 +85,8 @@ def learn(name: str, column: Sequence[str], task: Task | None, field: str = "tar
         raise _wrong(
             field, f"the target {name} is missing in {len(gaps)} rows, first in {_rows(gaps)}; fill or remove them"
         )
+    if kind == "number":  # refuses what no float holds, by row
+        Target(name=name, task="regression", type="number").convert(column)
     kind_of = _type(kind, words, column)
     task = task or ("regression" if kind_of == "number" else "classification")
     target = Target(name=name, task=task, type=kind_of)
@@ -91,8 +98,7 @@ def _type(kind: str, words: Sequence[str], column: Sequence[str]) -> Literal["in
     if tuple(words) == ("false", "true"):
         return "boolean"
     if kind == "number" or tuple(words) == ("0", "1"):
-        values = [cells.number(cell) for cell in column]
-        return "integer" if all(v.is_integer() and abs(v) < 2**53 for v in values) else "number"
+        return "integer" if all(map(_is_integer, column)) else "number"
     return "string"
 
 
@@ -124,6 +130,12 @@ def _check_classes(target: Target, column: Sequence[str], field: str) -> None:
             f"the target {target.name} looks continuous ({len(classes)} different numbers in {rows} rows); "
             "train a regressor",
         )
+
+
+def _is_integer(cell: str) -> bool:
+    """Whether numpy's int64 holds it; from text, so that two large numbers that one float stands for stay two."""
+    value = int(cell) if _INTEGER.fullmatch(cell.strip()) else cells.number(cell)
+    return float(value).is_integer() and -(2**63) <= value < 2**63
 
 
 def _is_number(cell: str) -> bool:

@@ -44,8 +44,8 @@ class Training(BaseModel):
     model: str
     version: int
     live: bool = Field(description="Whether it answers now")
-    metrics: dict[str, float] = Field(description="Scores on the rows that were held out")
-    train_metrics: dict[str, float] = Field(description="Scores on the rows that it was fitted to")
+    metrics: dict[str, float | None] = Field(description="Scores on the rows that were held out")
+    train_metrics: dict[str, float | None] = Field(description="Scores on the rows that it was fitted to")
     rows: dict[str, int]
     notes: list[str] = Field(description="What to know about this version: too few rows held out, columns ignored")
     seconds: dict[str, float]
@@ -53,7 +53,8 @@ class Training(BaseModel):
     @classmethod
     def of(cls, card: Card, live: bool) -> "Training":
         """The answer for a card."""
-        output = next((measured("Train", *score) for score in card.train_metrics.items()), "Trained, without a score")
+        scores = ((name, value) for name, value in card.train_metrics.items() if value is not None)
+        output = next((measured("Train", *score) for score in scores), "Trained, without a score")
         return cls(output=output, live=live, **card.model_dump(include=set(cls.model_fields)))
 
 

@@ -61,8 +61,10 @@ def bug(request_id: str) -> Response:
 
 
 def _safe(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value[:1000].decode("utf-8", "replace")
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()[:1000]
+        return value[:1000].encode("utf-8", "replace").decode()
     if isinstance(value, dict):
         return {_safe(str(key)): _safe(part) for key, part in list(value.items())[:100]}
     if isinstance(value, list | tuple):

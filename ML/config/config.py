@@ -1,6 +1,7 @@
 """Every setting, read from the environment once. Nothing else reads it (but OMP_*, OTEL_* and PROMETHEUS_*)."""
 
 import os
+import re
 import secrets
 import sys
 from difflib import get_close_matches
@@ -90,6 +91,8 @@ class Settings(BaseSettings):
             raise ValueError("service_user must not hold a colon: basic auth could not send it")
         if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
             raise ValueError("root_path must start with a slash and not end with one, such as /ml")
+        if wrong := [origin for origin in self.cors_origins if not re.fullmatch(r"\*|https?://[^/\s]+", origin)]:
+            raise ValueError(f"cors_origins must be origins such as https://example.org, without a path: {wrong[0]}")
         if not (ROOT / "ML" / "src" / f"{self.default_model}.py").is_file():
             raise ValueError(f"default_model names no file of ML/src: {self.default_model}")
         return self
