@@ -16,6 +16,9 @@ Key = tuple[Predictor, bool]
 Batch = list[tuple["Job", int, int]]
 """Pieces of jobs: the job, its first row and the one after its last."""
 
+TURNS = 10
+"""Most turns of the loop that a batch gathers: under a flood of callers there is always one more."""
+
 
 @dataclass(slots=True, eq=False)
 class Job:
@@ -31,13 +34,15 @@ class Job:
 class Batches:
     """The worker's queues, one for each predictor, and its prediction thread. Called on the event loop only.
 
-    There is no timer: what came in while a batch was computed is the next one.
+    There is no timer: what came in while a batch was computed is the next one. It is sent off in the first turn of the
+    loop that brings nobody more, so that callers who are ready at the same time share a call.
     """
 
     def __init__(self, most_rows: int, initializer: Callable[[], None]) -> None:
         self._most_rows = most_rows
         self._queues: dict[Key, deque[Job]] = {}
         self._busy = False
+        self._arrived = 0
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, "predict", initializer=initializer)
 
@@ -45,22 +50,28 @@ class Batches:
         """The answer for these rows. Raises what the model raises for them alone, whoever else is in the batch."""
         job = Job(columns, rows, self._loop.create_future())
         self._queues.setdefault((predictor, probabilities), deque()).append(job)
+        self._arrived += 1
         if not self._busy:
             self._busy = True
-            # Not now: whoever is ready in this turn of the loop comes along.
-            self._loop.call_soon(self._next)
+            self._gather(0)
         return await job.future
 
     def close(self) -> None:
         """Ends the thread once it has answered what was accepted."""
         self._thread.shutdown()
 
+    def _gather(self, arrived: int, turns: int = TURNS) -> None:
+        if self._arrived == arrived or not turns:
+            self._next()
+        else:
+            self._loop.call_soon(self._gather, self._arrived, turns - 1)
+
     def _next(self) -> None:
         """Sends the next batch to the thread, the predictors in turn."""
         while self._queues:
             key = next(iter(self._queues))
             queue = self._queues.pop(key)
-            batch = _gather(queue, self._most_rows if key[0].card.batched else None)
+            batch = _taken(queue, self._most_rows if key[0].card.batched else None)
             if queue:
                 self._queues[key] = queue
             if batch:
@@ -72,8 +83,6 @@ class Batches:
         self._loop.call_soon_threadsafe(self._deliver, batch, done.result())
 
     def _deliver(self, batch: Batch, results: list[Answer | Exception]) -> None:
-        # The thread has its next batch before this loop writes the answers of the last.
-        self._next()
         for (job, _, end), result in zip(batch, results, strict=True):
             if job.future.done():
                 continue
@@ -83,9 +92,10 @@ class Batches:
             job.answers.append(result)
             if end == job.rows:
                 job.future.set_result(_joined(job.answers))
+        self._gather(-1)
 
 
-def _gather(queue: deque[Job], most: int | None) -> Batch:
+def _taken(queue: deque[Job], most: int | None) -> Batch:
     """Takes jobs from the queue up to so many rows; the rest of a large one goes to its end, so that small ones pass.
 
     Without a number a batch is one job, whole. Jobs whose caller has gone are left out.

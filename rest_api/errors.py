@@ -12,9 +12,10 @@ from ML.errors import Invalid, Problem
 
 def install(app: FastAPI) -> None:
     """Registers the handlers."""
-    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(Problem, problem)
     app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, _bug)
 
 
 def answer(status: int, detail: Any, headers: dict[str, str] | None = None) -> Response:
@@ -23,7 +24,8 @@ def answer(status: int, detail: Any, headers: dict[str, str] | None = None) -> R
     return Response(body, status, headers, "application/json")
 
 
-async def _problem(request: Request, error: Exception) -> Response:
+async def problem(request: Request, error: Exception) -> Response:
+    """The answer to what a caller can mend."""
     assert isinstance(error, Problem)
     return answer(error.status, error.detail)
 
@@ -37,7 +39,8 @@ async def _validation(request: Request, error: Exception) -> Response:
     return answer(422, Invalid(found).detail)
 
 
-async def _http(request: Request, error: Exception) -> Response:
+async def http(request: Request, error: Exception) -> Response:
+    """The answer where there is no such route or method, or the body is too large."""
     assert isinstance(error, HTTPException)
     detail = error.detail
     if error.status_code == 404:
@@ -53,6 +56,11 @@ async def _http(request: Request, error: Exception) -> Response:
             {"connection": "close"},
         )
     return answer(error.status_code, detail, dict(error.headers or {}))
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    """FastAPI raises it again, so that the log has it."""
+    return bug(request.scope["log"].id)
 
 
 def bug(request_id: str) -> Response:

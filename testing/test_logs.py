@@ -1,6 +1,7 @@
 """Log lines: one a request, with what an operator looks for and nothing that must not be there."""
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def server(serve: Callable[..., Server], file: Path) -> Server:
 def test_a_line_tells_who_asked_for_what_and_which_version_answered(server: Server, file: Path, iris: str) -> None:
     server.predict_csv(iris, model="classifier")
     server.client.get("/models/nope?x=secret%0aquery")
+    time.sleep(0.2)  # the lines are written after the answers
     found = {match["path"]: match for match in LINE.finditer(file.read_text())}
     predicted = found["/get_prediction"]
     assert (predicted["method"], predicted["status"], predicted["user"]) == ("POST", "200", "admin")
