@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format load lock image clean
+.PHONY: help run test check format load benchmark lock image clean
 
 help:  ## Show this
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 run: $(VENV)/runtime  ## Serve on http://127.0.0.1:8000
 	@PATH="$(CURDIR)/$(BIN):$$PATH" LOG_FILE="$${LOG_FILE-ML_server.log}" exec gunicorn/start-server.sh
@@ -34,6 +34,9 @@ format: $(VENV)/testing  ## Format, and mend what lint can
 load: $(VENV)/testing  ## Fire N=1000 predictions at the running server
 	@$(BIN)/python testing/async_predictions.py $(N)
 
+benchmark: $(BIN)/python  ## Compare with other servers, in an hour; ARGS="--rounds 1 --models svc" for less
+	@$(BIN)/python testing/benchmark/run.py $(ARGS)
+
 lock: $(VENV)/lock/bin/uv  ## Renew constraints.txt: the newest versions that suit all of Python 3.11-3.13
 	@$(VENV)/lock/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
 	    --no-header --annotation-style line --output-file .constraints requirements.txt testing/requirements.txt
@@ -44,7 +47,7 @@ image:  ## Build the container image fast-api-ml
 	docker build -t fast-api-ml .
 
 clean:  ## Remove what the other commands made, but no model
-	rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache testing/artifacts
+	rm -rf $(VENV) testing/benchmark/.environments .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache testing/artifacts
 	find ML rest_api testing -name __pycache__ -prune -exec rm -rf {} +
 
 # The environment. Each of these is also a stamp: newer than the files it was installed from.

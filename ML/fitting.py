@@ -93,7 +93,10 @@ def _fit(model: Any, X: pd.DataFrame, y: Any) -> None:
 
 def _score(estimator: estimators.Estimator, model: Any, X: pd.DataFrame, y: Any) -> dict[str, float | None]:
     """The scores that are numbers: a single row, say, has no R²."""
-    scores = estimator.score(model, X, y) if len(X) else {}
+    try:
+        scores = estimator.score(model, X, y) if len(X) else {}
+    except (ValueError, TypeError) as error:
+        raise CannotFit(f"The estimator could not be scored on the rows of this table: {error}") from error
     return {name: float(value) for name, value in scores.items() if math.isfinite(value)}
 
 
@@ -106,7 +109,10 @@ def _save(card: Card, model: Any, X: pd.DataFrame) -> None:
         card.target = card.target.model_copy(update={"classes": classes})
     card.features = card.features.model_copy(update={"columns": _with_gaps(predictor.make(card, model), X)})
     fitted = predictor.make(card, model)
-    card.checks = fitted.check_answers()
+    try:
+        card.checks = fitted.check_answers()
+    except predictor.CannotPredict:  # an encoder, say, that takes no word it has not seen
+        card.notes.append("the model can't answer made-up rows, so none are replayed when it is loaded")
     folder = store.folder(card.model, card.version)
     card.file, card.sha256 = payload.save(model, folder)
     loaded = predictor.make(card, payload.load(folder / card.file, card.sha256))

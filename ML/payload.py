@@ -38,7 +38,7 @@ def save(model: Any, folder: Path) -> tuple[str, str]:
         )
     path = folder / (JOBLIB if refused else SKOPS)
     if refused:
-        joblib.dump(model, path)
+        _pickle(model, path)
     else:
         path.write_bytes(data)
     with path.open("rb") as file:
@@ -50,7 +50,10 @@ def load(path: Path, sha256: str) -> Any:
     """The model in a file. Raises Untrusted, before anything of it runs, if its bytes or types are not as expected."""
     if path.name == JOBLIB and not settings().allow_joblib:
         raise Untrusted(f"{path} is a pickle, which can run any code; set ALLOW_JOBLIB=true if you trust it")
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Untrusted(f"{path} can't be read ({error.strerror}); train again or roll back") from None
     if hashlib.sha256(data).hexdigest() != sha256:
         raise Untrusted(f"{path} is not the file that was published: its SHA-256 differs; train again or roll back")
     if path.name == JOBLIB:
@@ -64,6 +67,14 @@ def load(path: Path, sha256: str) -> Any:
     return skops.io.loads(data, trusted=untrusted)
 
 
+def _pickle(model: Any, path: Path) -> None:
+    try:
+        joblib.dump(model, path)
+    except Exception as error:
+        path.unlink()
+        raise Untrusted(f"Neither skops nor joblib can save this estimator: {error}") from error
+
+
 def _refused(names: list[str]) -> list[str]:
     return [name for name in names if not _trusted(name)]
 
@@ -75,7 +86,10 @@ def _trusted(name: str) -> bool:
     if not name.startswith(PACKAGES):
         return False
     module, _, attribute = name.rpartition(".")
-    found = getattr(importlib.import_module(module), attribute, None)
+    try:
+        found = getattr(importlib.import_module(module), attribute, None)
+    except (ImportError, ValueError):
+        return False
     # A name may be borrowed: sklearn.x.load must not stand for joblib.load.
     own = getattr(found, "__module__", "").startswith(PACKAGES)
     return own and (isinstance(found, type) or name.startswith("ML.src."))

@@ -175,8 +175,10 @@ def learn(names: Sequence[str], table: Sequence[Sequence[str]]) -> tuple[Schema,
 
 
 def _array(column: Column, values: Sequence[Any]) -> NDArray[Any]:
-    array = np.empty(len(values), dtype=object if column.kind == "text" else float)
-    array[:] = values
+    if column.kind != "text":
+        return np.array(values, dtype=float)
+    array = np.empty(len(values), dtype=object)
+    array[:] = [cells.NAN if value is None else value for value in values]
     return array
 
 

@@ -1,15 +1,20 @@
 """Model versions on disk: `<models_dir>/<model>/<version>/` with card and model, and a pointer to the live one."""
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from ML.card import Card, Origin
 from ML.config.config import settings
 from ML.errors import Conflict, NotFound, NotReady
+
+log = logging.getLogger("fast_ml.store")
 
 CARD, POINTER, UPLOAD = "card.json", "current", "upload.csv"
 
@@ -52,6 +57,17 @@ def read(model: str, version: int) -> Card:
         return Card.model_validate_json((folder(model, version) / CARD).read_bytes())
     except FileNotFoundError:
         raise NotFound(f"{model} has no version {version}; its versions are {versions(model) or 'none yet'}") from None
+    except ValidationError as error:
+        raise Conflict(f"The card of version {version} of {model} can't be read: {error.errors()[0]['msg']}") from None
+
+
+def cards(model: str) -> list[Card]:
+    """The cards of all versions, newest first, less those that can't be read: one broken file spoils no other."""
+    found = []
+    for version in versions(model):
+        with suppress(Conflict, NotFound):
+            found.append(read(model, version))
+    return found
 
 
 def versions(model: str) -> list[int]:
@@ -63,7 +79,7 @@ def current(model: str) -> int | None:
     """The live version, None where there is none yet."""
     try:
         return int((folder(model) / POINTER).read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
@@ -87,7 +103,10 @@ def publish(card: Card) -> bool:
         write(card)
         if free:
             _point(card.model, card.version)
-        _prune(card.model)
+        try:
+            _prune(card.model)
+        except OSError as error:  # what is published stays published
+            log.warning("old versions of %s can't be deleted: %s", card.model, error)
     return free
 
 
@@ -128,7 +147,7 @@ def locked(model: str, name: str = "lock", wait: bool = True) -> Iterator[int]:
 
 
 def _numbers(model: str) -> list[int]:
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         return [int(path.name) for path in folder(model).iterdir() if path.name.isascii() and path.name.isdigit()]
     return []
 
@@ -152,12 +171,12 @@ def _prune(model: str) -> None:
 
     The one before it is what somebody wants who has to roll back.
     """
-    cards = [read(model, version) for version in versions(model)]
-    ready = [card.version for card in cards if card.state == "ready"]
+    found = cards(model)
+    ready = [card.version for card in found if card.state == "ready"]
     now = current(model)
-    kept = {*ready[: settings().keep_versions], now, *(card.replaces for card in cards if card.version == now)}
+    kept = {*ready[: settings().keep_versions], now, *(card.replaces for card in found if card.version == now)}
     oldest = min(ready[: settings().keep_versions], default=0)
-    for card in cards:
+    for card in found:
         if card.version not in kept and (card.state == "ready" or (card.state == "failed" and card.version < oldest)):
             _remove(model, card.version)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -25,24 +25,31 @@ class Target(BaseModel, frozen=True):
     type: Literal["integer", "number", "boolean", "string"]
     classes: tuple[bool | int | float | str, ...] | None = None
 
-    def convert(self, column: Sequence[str], field: str = "csv_file") -> NDArray[Any]:
+    def convert(self, column: Sequence[str]) -> NDArray[Any]:
         """Text cells as `y`, shape (rows,). Raises Invalid, naming the rows that are no such value or none."""
+        return self._array(self._values(enumerate(column, 1)))
+
+    def known(self, column: Sequence[str]) -> tuple[list[int], NDArray[Any]]:
+        """The places of the rows that have a target, and theirs, shape (known rows,). Raises Invalid like `convert`."""
+        kind: cells.Kind = "number" if self.type in ("integer", "number") else "date"
+        rows = [(row, cell) for row, cell in enumerate(column, 1) if not cells.is_gap(cell, kind)]
+        return [row - 1 for row, _ in rows], self._array(self._values(rows))
+
+    def _array(self, values: list[Any]) -> NDArray[Any]:
+        return np.array(values, dtype=object if self.type == "string" else None)
+
+    def _values(self, rows: Iterable[tuple[int, str]]) -> list[Any]:
         values, errors = [], []
-        for row, cell in enumerate(column, 1):
+        for row, cell in rows:
             try:
                 values.append(self._value(cell))
             except ValueError as error:
-                errors.append(
-                    {
-                        "loc": ["body", field, row, self.name],
-                        "msg": f"row {row}, {self.name}: {error}",
-                        "type": "target_invalid",
-                        "input": cell,
-                    }
-                )
+                message = f"row {row}, {self.name}: {error}"
+                loc = ["body", "csv_file", row, self.name]
+                errors.append({"loc": loc, "msg": message, "type": "target_invalid", "input": cell})
         if errors:
             raise Invalid(errors)
-        return np.array(values, dtype=object if self.type == "string" else None)
+        return values
 
     def _value(self, cell: str) -> Any:
         if not cell.strip():

@@ -52,17 +52,21 @@ def run(model: str, data: bytes, target_variable: str, origin: Origin) -> Card:
     estimators.check(model)
     try:
         with store.locked(model, "training", wait=False):
-            sweep(model)
-            card = store.claim(model, origin, target_variable)
-            (store.folder(model, card.version) / store.UPLOAD).write_bytes(data)
-            return train(card)
+            return _run(model, data, target_variable, origin)
     except BlockingIOError:
         raise busy(model) from None
 
 
+def _run(model: str, data: bytes, target_variable: str, origin: Origin) -> Card:
+    sweep(model)
+    card = store.claim(model, origin, target_variable)
+    (store.folder(model, card.version) / store.UPLOAD).write_bytes(data)
+    return train(card)
+
+
 def busy(model: str) -> Conflict:
     """What to tell somebody whose training has to wait for another."""
-    under_way = [n for n in store.versions(model) if store.read(model, n).state == "training"]
+    under_way = [card.version for card in store.cards(model) if card.state == "training"]
     return Conflict(
         f"Version {under_way[0] if under_way else '?'} of {model} is in training; try again when it has ended"
     )
@@ -70,8 +74,7 @@ def busy(model: str) -> Conflict:
 
 def sweep(model: str) -> None:
     """Marks trainings whose process is gone as failed. Call it with the training lock held."""
-    for version in store.versions(model):
-        card = store.read(model, version)
+    for card in store.cards(model):
         if card.state == "training":
             fail(card, RuntimeError("its process ended before the training did"))
 
@@ -82,15 +85,21 @@ def bootstrap(model: str) -> None:
     A version that came by upload or command is never replaced. With nothing to do, the store may be read-only.
     """
     sample = estimators.load(model).sample
-    if sample is None:
+    if sample is None or _is_current(model, *sample):
         return
-    data, live = sample[0].read_bytes(), store.current(model)
-    if live is not None:
-        card = store.read(model, live)
-        if card.origin != "sample" or card.fingerprint == estimators.fingerprint(data, sample[1]):
-            return
     _check_store()
-    run(model, data, sample[1], "sample")
+    # Another server that starts on the same store may be at it.
+    with store.locked(model, "training"):
+        if not _is_current(model, *sample):
+            _run(model, sample[0].read_bytes(), sample[1], "sample")
+
+
+def _is_current(model: str, path: Path, target_variable: str) -> bool:
+    live = store.current(model)
+    if live is None:
+        return False
+    card = store.read(model, live)
+    return card.origin != "sample" or card.fingerprint == estimators.fingerprint(path.read_bytes(), target_variable)
 
 
 def _check_store() -> None:

@@ -82,7 +82,7 @@ def show_model(model: str) -> ModelView:
 @models.get("/models/{model}/versions", summary="All versions of a model, newest first")
 def list_versions(model: str) -> list[CardView]:
     """Those in training and failed ones included."""
-    return [CardView.of(store.read(model, version)) for version in store.versions(estimators.check(model))]
+    return [CardView.of(card) for card in store.cards(estimators.check(model))]
 
 
 @models.get("/models/{model}/versions/{version}", summary="One version")

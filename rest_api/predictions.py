@@ -80,9 +80,8 @@ def _scored(live: Predictor, answer: Answer, labels: list[str] | None, fields: d
     """The fields of a TablePrediction; the score is over the rows that have a target."""
     rows = len(answer.predictions)
     head = {"status": "Predictions are success", "code": 200, "output": f"{rows} predictions", "rows": rows}
-    known = [row for row, cell in enumerate(labels or ()) if cell.strip()]
-    if labels and known:
-        truth = live.target.convert([labels[row] for row in known])
+    known, truth = live.target.known(labels or ())
+    if known:
         name = "accuracy" if live.target.task == "classification" else "r2"
         value = live.score([answer.predictions[row] for row in known], truth.tolist())
         head |= {"output": measured("Test", name, value), name: value}

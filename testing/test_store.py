@@ -119,15 +119,12 @@ def test_without_a_live_version_the_remedy_is_named():
         store.promote("m", 5)
 
 
-def test_a_card_survives_numbers_that_are_none(folder):
-    """A score can be undefined, R2 of one row for instance; its card is read by every worker from then on."""
+def test_a_card_survives_an_answer_that_is_no_number(folder):
     card = claim()
-    card.metrics, card.train_metrics, card.checks = {"r2": float("nan")}, {"r2": float("inf")}, [[float("nan")], None]
+    card.checks = [[float("nan")], None]
     store.publish(card)
     assert "NaN" not in (folder / "1" / store.CARD).read_text()
-    found = store.read("m", 1)
-    assert found.state == "ready" and store.live("m").version == 1
-    assert found.checks[0][0] is None or found.checks[0][0] != found.checks[0][0]
+    assert store.read("m", 1).state == "ready" and store.live("m").version == 1
 
 
 def test_readers_never_see_half_a_card_nor_half_a_pointer():

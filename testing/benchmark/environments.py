@@ -1,0 +1,52 @@
+"""Throw-away virtual environments, one for each set of requirements: the peers' pins collide."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / ".environments"
+
+
+class Unavailable(Exception):
+    """An environment that can't be made here, and why."""
+
+
+def python(name: str, requirements: Sequence[str]) -> Path:
+    """The Python of an environment with these requirements; kept from one run to the next. Raises Unavailable."""
+    folder = FOLDER / name
+    stamp, wanted = folder / "requirements.json", _stamp(requirements)
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        print(f"making the environment of {name} ...", flush=True)
+        _call(sys.executable, "-m", "venv", "--clear", str(folder))
+        _call(str(folder / "bin" / "python"), *_PIP, "--quiet", "install", *requirements)
+        stamp.write_text(wanted)
+    return folder / "bin" / "python"
+
+
+def versions(name: str, packages: Sequence[str]) -> dict[str, str]:
+    """The versions that an environment has of these packages."""
+    found = json.loads(_call(str(FOLDER / name / "bin" / "python"), *_PIP, "list", "--format", "json"))
+    wanted = {package.lower().replace("_", "-") for package in packages}
+    return {each["name"]: each["version"] for each in found if each["name"].lower().replace("_", "-") in wanted}
+
+
+_PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
+
+
+def _stamp(requirements: Sequence[str]) -> str:
+    files = [Path(each).read_text() for each in requirements if each.startswith("/")]
+    return json.dumps([sys.version, *requirements, *files])
+
+
+def _call(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise Unavailable(f"{' '.join(command[1:4])} ... failed: {_reason(done.stderr)}")
+    return done.stdout
+
+
+def _reason(errors: str) -> str:
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    return next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no message")[:300]

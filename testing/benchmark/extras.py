@@ -1,0 +1,98 @@
+"""The questions beside the comparison: a million requests, the memory of a worker, the cost of log lines."""
+
+import argparse
+import os
+import subprocess
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from testing.benchmark import prepare, tables, wrk
+from testing.benchmark.prepare import MODELS, WORK, Case
+from testing.benchmark.server import Server
+from testing.benchmark.systems import ALL, PASSWORD, USER
+
+SEED_REQUESTS = 3000
+
+
+def million(n: int, asked: argparse.Namespace) -> dict[str, Any]:
+    """Seconds that n JSON requests take through the shipped load test, sharing two cores with the server."""
+    cores = f"{asked.server_core},{asked.load_core}"
+    seed = _shots(_case("seed's design", "csv"), SEED_REQUESTS, cores, "2", "--csv")
+    found: dict[str, Any] = {"requests": n, "seed_requests": SEED_REQUESTS, "seed_rate": SEED_REQUESTS / seed}
+    for workers in ("1", "2"):
+        seconds = _shots(_case("fast-ml", "row"), n, cores, workers)
+        found[workers] = {"seconds": seconds, "ratio": seed / SEED_REQUESTS * n / seconds}
+        print(f"{n:,} requests, {workers} workers: {seconds:.1f} s, {n / seconds:.0f} a second", flush=True)
+    print(f"the seed's design: {SEED_REQUESTS / seed:.0f} a second, {n * seed / SEED_REQUESTS:.0f} s", flush=True)
+    return found
+
+
+def _shots(case: Case, n: int, cores: str, workers: str, *options: str) -> float:
+    tool = tables.ROOT / "testing" / "async_predictions.py"
+    environment = {**os.environ, "SERVICE_USER": USER, "SERVICE_PASS": PASSWORD}
+    with case.start(cores, WEB_CONCURRENCY=workers) as running:
+        case.check(running)
+        command: list[str | Path] = ["taskset", "--cpu-list", cores, case.python, tool, str(n), *options]
+        started = time.perf_counter()
+        done = subprocess.run(
+            [*command, "--url", f"http://127.0.0.1:{running.port}"], env=environment, capture_output=True, text=True
+        )
+        seconds = time.perf_counter() - started
+    if done.returncode:
+        raise SystemExit(f"the load test failed: {done.stdout} {done.stderr}")
+    print(done.stdout, flush=True)
+    return seconds
+
+
+def memory(workers: int, asked: argparse.Namespace) -> dict[str, Any]:
+    """MB of fast-ml with one worker and with several, loaded; and again after a hot-swap."""
+    case = _case("fast-ml", "row")
+    weighed = {n: _weigh(case, n, asked) for n in (1, workers)}
+    found: dict[str, Any] = {"workers": workers}
+    for when in ("at start", "after a swap"):
+        one, many = weighed[1][when], weighed[workers][when]
+        further = (many - one) / (workers - 1)
+        found[when] = {"one": one, "all": many, "further": further, "share": further / one}
+        print(f"{when}: one worker {one:.0f} MB, each further {further:.0f} MB, {further / one:.0%}", flush=True)
+    return found
+
+
+def _weigh(case: Case, workers: int, asked: argparse.Namespace) -> dict[str, float]:
+    with case.start(f"{asked.server_core},{asked.load_core}", WEB_CONCURRENCY=str(workers)) as running:
+        case.check(running)
+        found = {"at start": _exercise(case, running, asked)}
+        prepare.train(case, case.folder / "ML" / "data" / MODELS[case.model])
+        return found | {"after a swap": _exercise(case, running, asked)}
+
+
+def _exercise(case: Case, running: Server, asked: argparse.Namespace) -> float:
+    """The memory once every worker has been busy, and so has taken the live version; some of it comes by itself."""
+    wrk.fire(case.load, running.port, 128, 4, asked.load_core, WORK / "wrk.lua")
+    time.sleep(1)
+    return running.pss()
+
+
+def logs(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
+    """Requests a second of fast-ml with a log line for each and without; the median of interleaved rounds."""
+    case = _case("fast-ml", "row")
+    rates: dict[str, list[float]] = {"info": [], "warning": []}
+    for _ in range(rounds):
+        for level, measured in rates.items():
+            measured.append(_rate(case, level, asked))
+            print(f"LOG_LEVEL={level}: {measured[-1]:.0f} a second", flush=True)
+    cost = [1 - on / off for on, off in zip(rates["info"], rates["warning"], strict=True)]
+    print(f"log lines cost {median(cost):.1%} of the throughput ({min(cost):.1%} to {max(cost):.1%})", flush=True)
+    return {"on": median(rates["info"]), "off": median(rates["warning"]), "cost": median(cost), "costs": cost}
+
+
+def _rate(case: Case, level: str, asked: argparse.Namespace) -> float:
+    with case.start(asked.server_core, LOG_LEVEL=level) as running:
+        case.check(running)
+        wrk.fire(case.load, running.port, 32, 1, asked.load_core, WORK / "wrk.lua")
+        return wrk.fire(case.load, running.port, 32, asked.seconds, asked.load_core, WORK / "wrk.lua").rate
+
+
+def _case(name: str, shape: str) -> Case:
+    return prepare.case(next(system for system in ALL if system.name == name), "svc", shape)

@@ -1,0 +1,103 @@
+"""Medians and spreads over the rounds, and the ratios between systems."""
+
+from collections.abc import Iterable
+from statistics import median
+from typing import Any, NamedTuple
+
+from testing.benchmark.systems import PEERS
+
+Rows = list[dict[str, Any]]
+
+
+class Spread(NamedTuple):
+    """Median, least and most of the rounds."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> "Spread | None":
+        """None where nothing was measured."""
+        found = sorted(values)
+        return cls(median(found), found[0], found[-1]) if found else None
+
+
+class Ratio(NamedTuple):
+    """How fast-ml compares in one respect, round by round; `at_least` False means that less is better."""
+
+    measure: str
+    wanted: float
+    at_least: bool
+    found: Spread | None
+
+    @property
+    def reached(self) -> bool:
+        """Whether the median is as good as wanted."""
+        return self.found is not None and (self.found.median >= self.wanted) is self.at_least
+
+
+def pick(rows: Rows, **wanted: Any) -> Rows:
+    """The measurements that have these values."""
+    return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+
+
+def spread(rows: Rows, field: str, **wanted: Any) -> Spread | None:
+    """Of one figure over the rounds."""
+    return Spread.of(row[field] for row in pick(rows, **wanted))
+
+
+class Promise(NamedTuple):
+    """A figure of fast-ml beside the best of some others, in one case of the SVC."""
+
+    measure: str
+    wanted: float
+    shape: str
+    connections: int
+    field: str
+    others: tuple[str, ...]
+
+    def kept(self, rows: Rows) -> Ratio:
+        """Taken within each round, so that a slow moment of the machine hits both sides."""
+        more, found = self.field == "rate", []
+        same = pick(rows, model="svc", shape=self.shape, connections=self.connections)
+        for ours in pick(same, system="fast-ml"):
+            theirs = [row[self.field] for row in pick(same, round=ours["round"]) if row["system"] in self.others]
+            if theirs:
+                found.append(ours[self.field] / (max if more else min)(theirs))
+        return Ratio(self.measure, self.wanted, more, Spread.of(found))
+
+
+SEED, HAND = ("seed's design",), ("FastAPI by hand",)
+PROMISES = (
+    Promise("CSV of 45 rows, 32 connections: requests a second vs the seed's design", 15, "csv", 32, "rate", SEED),
+    Promise("JSON row, SVC, 32 connections: requests a second vs the best peer", 8, "row", 32, "rate", PEERS),
+    Promise("the same vs FastAPI by hand", 4, "row", 32, "rate", HAND),
+    Promise("the same vs the raw ASGI function", 1 / 3, "row", 32, "rate", ("raw ASGI",)),
+    Promise("p99 of the same vs the lowest p99 of a peer", 1 / 8, "row", 32, "p99", PEERS),
+    Promise("one connection, SVC: p50 vs LitServe", 1 / 6, "row", 1, "p50", ("LitServe",)),
+    Promise("one connection, SVC: p50 vs FastAPI by hand", 2 / 3, "row", 1, "p50", HAND),
+)
+
+
+def ratios(results: dict[str, Any]) -> list[Ratio]:
+    """All that was promised; peers are the five other servers."""
+    kept = [promise.kept(results.get("measured", [])) for promise in PROMISES]
+    return kept + _memory(results.get("memory", {})) + _million(results.get("million", {}))
+
+
+def _memory(found: dict[str, Any]) -> list[Ratio]:
+    return [
+        Ratio(f"memory of each further worker vs a single one, {when}", 0.35, False, Spread.of([found[when]["share"]]))
+        for when in ("at start", "after a swap")
+        if found
+    ]
+
+
+def _million(found: dict[str, Any]) -> list[Ratio]:
+    name = "{:,} JSON requests with the load test on two cores, {} worker(s), vs the seed's design at its rate"
+    return [
+        Ratio(name.format(found["requests"], workers), 12, True, Spread.of([found[workers]["ratio"]]))
+        for workers in ("1", "2")
+        if workers in found
+    ]
