@@ -33,6 +33,8 @@ class Card(BaseModel):
     probabilities: bool = False
     batched: bool = True
     """Whether a row is answered the same alone and among others, so that callers may share a call."""
+    nameless: bool = False
+    """Whether it answers a plain array as it answers a table with names, and is served with arrays."""
     checks: list[Any] = []
     file: str = ""
     sha256: str = ""

@@ -4,13 +4,14 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ML import estimators, holdout, payload, predictor, schema, store, target
+from ML import estimators, holdout, nameless, payload, predictor, schema, store, target
 from ML.card import Card
 from ML.config.config import settings
 from ML.errors import Invalid, Problem
@@ -122,9 +123,20 @@ def _save(card: Card, model: Any, X: pd.DataFrame) -> None:
         raise CannotFit(
             "The saved model does not answer like the fitted one; has the estimator state that can't be saved?"
         )
+    card.nameless = _nameless(card, folder, some, answers)
     card.batched = _answers_alone(loaded, X.iloc[:ALONE], answers)
     if not card.batched:
         card.notes.append("a row's answer depends on the rows beside it, so each request is predicted by itself")
+
+
+def _nameless(card: Card, folder: Path, X: pd.DataFrame, answers: list[Any]) -> bool:
+    """Whether the saved model answers an array of the rows as it answered their table."""
+    model = payload.load(folder / card.file, card.sha256)
+    nameless.forget_names(model)
+    if not (card.features and nameless.suits(model, card.features, X)):
+        return False
+    bare = predictor.make(card, model)
+    return predictor.same(_both(bare, X.to_numpy()), answers)
 
 
 def _answers_alone(loaded: predictor.Predictor, X: pd.DataFrame, answers: list[Any]) -> bool:
@@ -137,7 +149,7 @@ def _answers_alone(loaded: predictor.Predictor, X: pd.DataFrame, answers: list[A
     return True
 
 
-def _both(loaded: predictor.Predictor, X: pd.DataFrame) -> list[Any]:
+def _both(loaded: predictor.Predictor, X: Any) -> list[Any]:
     answer = loaded.predict(X, loaded.card.probabilities)
     return [answer.predictions, answer.probabilities]
 

@@ -1,16 +1,16 @@
 """A version, loaded: immutable, so that a request is checked and answered by one version."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import eq
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from pydantic_core import to_json
 
-from ML import payload, store
+from ML import nameless, payload, store
 from ML.card import Card
 from ML.errors import Conflict, Problem
 from ML.instances import Instances
@@ -49,7 +49,11 @@ class Predictor:
         """The model's name and version as they stand in the log."""
         return f"{self.card.model}/{self.card.version}"
 
-    def predict(self, X: pd.DataFrame, probabilities: bool = False) -> Answer:
+    def table(self, columns: Sequence[Sequence[Any]]) -> Any:
+        """Converted values, a sequence for each column, as what the model takes: a DataFrame, or an array if it can."""
+        return nameless.array(columns) if self.card.nameless else self.schema.frame(columns)
+
+    def predict(self, X: Any, probabilities: bool = False) -> Answer:
         """The answer for rows that the schema made. Raises CannotPredict."""
         if probabilities and not self.card.probabilities:
             raise CannotPredict(f"The model {self.card.model} has no probabilities; leave the parameter out")
@@ -62,10 +66,10 @@ class Predictor:
             raise CannotPredict(f"The model answered {len(predictions)} predictions for {len(X)} rows")
         return Answer(predictions, shares)
 
-    def score(self, predictions: list[Any], y: list[Any]) -> float:
+    def score(self, predictions: Sequence[Any], y: Sequence[Any]) -> float:
         """Accuracy of a classification, R² of a regression: the share of the variance that is explained."""
         if self.target.task == "classification":
-            return float(np.mean(list(map(eq, predictions, y))))
+            return sum(map(bool, map(eq, predictions, y))) / len(y)
         truth = np.asarray(y, dtype=float)
         variance, rest = np.var(truth), np.mean((truth - np.asarray(predictions)) ** 2)
         return float(1 - rest / variance) if variance else 0.0
@@ -73,13 +77,15 @@ class Predictor:
     def check_answers(self) -> list[Any]:
         """What the model answers for the schema's made-up rows; kept on the card and replayed at each load."""
         body = to_json({"instances": self.schema.examples()})
-        answer = self.predict(self.schema.frame(self.instances.parse(body, 100).columns), self.card.probabilities)
+        answer = self.predict(self.table(self.instances.parse(body, 100).columns), self.card.probabilities)
         return [answer.predictions, answer.probabilities]
 
 
 def make(card: Card, model: Any) -> Predictor:
     """A predictor from a card that has its schema and target, and a fitted model."""
     assert card.features and card.target
+    if card.nameless:
+        nameless.forget_names(model)
     return Predictor(card, card.features, card.target, Instances(card.features, card.target.name), model)
 
 

@@ -95,6 +95,8 @@ class Schema(BaseModel, frozen=True):
 def convert(column: Column, part: Sequence[str], first: int, errors: list[dict[str, Any]]) -> list[Any]:
     """The cells of one column as the pipeline sees them; what does not fit is added to the errors, by row."""
     function = column.convert
+    if column.kind == "number" and (numbers := cells.plain_numbers(part)):
+        return numbers
     try:
         values = list(map(function, part))
         if column.gaps or all(value == value for value in values):

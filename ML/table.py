@@ -145,7 +145,9 @@ def _separator(text: str) -> str:
             widths = [1]
         return len(set(widths)) == 1 and widths[0] > 1, widths[0] if widths else 0
 
-    return max(SEPARATORS, key=quality)
+    first = head[: head.find("\n")]
+    candidates = [separator for separator in SEPARATORS if separator in first] or [","]
+    return candidates[0] if len(candidates) == 1 and '"' not in first else max(SEPARATORS, key=quality)
 
 
 def _reader(text: str, separator: str) -> Any:

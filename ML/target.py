@@ -29,11 +29,13 @@ class Target(BaseModel, frozen=True):
         """Text cells as `y`, shape (rows,). Raises Invalid, naming the rows that are no such value or none."""
         return self._array(self._values(enumerate(column, 1)))
 
-    def known(self, column: Sequence[str]) -> tuple[list[int], NDArray[Any]]:
-        """The places of the rows that have a target, and theirs, shape (known rows,). Raises Invalid like `convert`."""
+    def known(self, column: Sequence[str]) -> tuple[Sequence[int], Sequence[Any]]:
+        """The places of the rows that have a target, and their targets. Raises Invalid like `convert`."""
+        if self.type == "string" and all(map(str.strip, column)):
+            return range(len(column)), column
         kind: cells.Kind = "number" if self.type in ("integer", "number") else "date"
         rows = [(row, cell) for row, cell in enumerate(column, 1) if not cells.is_gap(cell, kind)]
-        return [row - 1 for row, _ in rows], self._array(self._values(rows))
+        return [row - 1 for row, _ in rows], self._values(rows)
 
     def _array(self, values: list[Any]) -> NDArray[Any]:
         return np.array(values, dtype=object if self.type == "string" else None)

@@ -119,7 +119,7 @@ def _answer(key: Key, batch: Batch) -> list[Answer | Exception]:
     predictor, probabilities = key
     try:
         columns = [list(chain.from_iterable(parts)) for parts in zip(*map(_rows, batch), strict=True)]
-        whole = predictor.predict(predictor.schema.frame(columns), probabilities)
+        whole = predictor.predict(predictor.table(columns), probabilities)
     except Exception as error:  # noqa: BLE001 - the boundary: whatever a model raises goes to its caller
         if len(batch) == 1:
             return [error]

@@ -12,7 +12,7 @@ from rest_api.application import create_app
 from rest_api.routing import FormRoute, HotRoute
 
 forms = APIRouter(route_class=FormRoute, tags=["CSV"])
-hot = APIRouter(route_class=HotRoute, tags=["JSON"])
+hot = APIRouter(route_class=HotRoute)
 models = APIRouter(tags=["models"])
 health = APIRouter(tags=["health"])
 
@@ -32,22 +32,22 @@ async def train_model(
     return Training.of(card, store.current(card.model) == card.version)
 
 
-@forms.post("/get_prediction", summary="Predict the rows of a CSV file", response_model=TablePrediction)
-async def get_prediction(
-    request: Request,
-    csv_file: Csv,
-    target_variable: Annotated[str, Form(description="The target, if the predictions shall be scored by it")] = "",
-    model: Model = "",
-    probabilities: Annotated[bool, Form()] = False,
-) -> Response:
+@hot.post(
+    "/get_prediction",
+    summary="Predict the rows of a CSV file",
+    tags=["CSV"],
+    responses={200: {"model": TablePrediction}},
+    openapi_extra=predictions.FORM,
+)
+async def get_prediction(request: Request) -> Response:
     """One prediction for each row. Columns in any order; where the target is among them, the answer has its score."""
-    live = await predictions.take(request, model or settings().default_model)
-    return await predictions.of_table(request, live, await csv_file.read(), target_variable, probabilities)
+    return await predictions.of_form(request)
 
 
 @hot.post(
     "/predict",
     summary="Predict rows with the default model",
+    tags=["JSON"],
     responses={200: {"model": Prediction}},
     openapi_extra=predictions.BODY,
 )
@@ -59,6 +59,7 @@ async def predict(request: Request) -> Response:
 @hot.post(
     "/models/{model}/predict",
     summary="Predict rows with a model",
+    tags=["JSON"],
     responses={200: {"model": Prediction}},
     openapi_extra=predictions.BODY,
 )

@@ -18,7 +18,6 @@ from rest_api.security import DOCS, HEALTH
 router = APIRouter(include_in_schema=False)
 
 REF = "#/components/schemas/{model}"
-WRONG = ("400", "401", "404", "409", "413", "415", "422", "500", "503", "507")
 ERROR = {
     "description": "What is wrong, where, and the remedy",
     "content": {"application/json": {"schema": {"$ref": REF.format(model="Error")}}},
@@ -72,7 +71,7 @@ def _secure(found: dict[str, Any]) -> None:
         for operation in operations.values():
             public = path in HEALTH | DOCS
             operation["security"] = [] if public else [{"basic": []}]
-            operation["responses"] |= dict.fromkeys(["503"] if public else WRONG, ERROR)
+            operation["responses"] |= {"default": ERROR} if public else {"401": ERROR, "422": ERROR, "default": ERROR}
     schemas = Error.model_json_schema(ref_template=REF)
     found["components"]["schemas"] |= schemas.pop("$defs") | {"Error": schemas}
     for unused in ("HTTPValidationError", "ValidationError"):

@@ -13,6 +13,7 @@ from ML.errors import Invalid
 from ML.fitting import check_target
 from ML.predictor import Answer, Predictor
 from ML.table import Table
+from rest_api import forms
 from rest_api.answers import measured, prediction
 from rest_api.batching import Batches, Columns
 from rest_api.routing import Json, check_content_type, read_body
@@ -41,6 +42,15 @@ BODY = {
 }
 
 
+FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": {
+    "type": "object", "required": ["csv_file"], "properties": {
+        "csv_file": {"type": "string", "contentMediaType": "application/octet-stream", "description": "A table"},
+        "target_variable": {"type": "string", "default": "", "description": "The target, if it shall score them"},
+        "model": {"type": "string", "default": "", "description": "A module of ML/src; the default model if left out"},
+        "probabilities": {"type": "boolean", "default": False},
+    }}}}}}  # fmt: skip
+
+
 async def take(request: Request, model: str) -> Predictor:
     """The live predictor of a model, which the log line names."""
     live: Predictor = await request.app.state.live.take(model)
@@ -58,13 +68,18 @@ async def of_json(request: Request, model: str) -> Response:
     return await _run(len(body), _response, prediction(live.card, answer, asked.unused))
 
 
-async def of_table(request: Request, live: Predictor, data: bytes, target: str, probabilities: bool) -> Response:
-    """The answer to a CSV file, with its score where the target is in it."""
+async def of_form(request: Request) -> Response:
+    """The answer to a CSV file in a form, with its score where the target is in it."""
+    content_type = check_content_type(request.scope, b"multipart/form-data")
+    body = await read_body(request.receive)
+    form = await _run(len(body), forms.parse, body, content_type)
+    data, target = form.file("csv_file"), form.fields.get("target_variable", "")
+    live = await take(request, form.fields.get("model") or settings().default_model)
     if target not in ("", live.target.name):
         said = f"version {live.name} predicts {live.target.name}, not {target}"
         raise Invalid.at("body", "target_variable", msg=said, type="target_invalid", input=target)
     found, columns, labels = await _run(len(data), _read, live, data, target)
-    answer = await _predict(request, live, columns, len(columns[0]), probabilities)
+    answer = await _predict(request, live, columns, len(columns[0]), form.flag("probabilities"))
     unused = live.schema.unused([*found.header, *found.unnamed], live.target.name)
     return await _run(len(data), _scored, live, answer, labels, prediction(live.card, answer, unused))
 
@@ -83,7 +98,7 @@ def _scored(live: Predictor, answer: Answer, labels: list[str] | None, fields: d
     known, truth = live.target.known(labels or ())
     if known:
         name = "accuracy" if live.target.task == "classification" else "r2"
-        value = live.score([answer.predictions[row] for row in known], truth.tolist())
+        value = live.score([answer.predictions[row] for row in known], truth)
         head |= {"output": measured("Test", name, value), name: value}
     return _response(head | fields)
 

@@ -19,12 +19,13 @@ class WrongContentType(Problem):
     status = 415
 
 
-def check_content_type(scope: Scope, wanted: bytes) -> None:
-    """Raises WrongContentType where the body is said to be something else."""
+def check_content_type(scope: Scope, wanted: bytes) -> str:
+    """The content type. Raises WrongContentType where the body is said to be something else."""
     sent = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
     if sent != wanted and sent.partition(b";")[0].strip().lower() != wanted:
         said = sent.decode("latin-1") or "a body without a type"
         raise WrongContentType(f"{scope['path']} takes {wanted.decode()}, not {said}; set the Content-Type header")
+    return str(sent.decode("latin-1"))
 
 
 async def read_body(receive: Receive) -> bytes:
