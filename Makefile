@@ -32,7 +32,7 @@ format: $(VENV)/testing  ## Format, and mend what lint can
 	@$(BIN)/python -m ruff format --quiet .
 
 load: $(VENV)/testing  ## Fire N=1000 predictions at the running server
-	@$(BIN)/python testing/async_predictions.py $(N)
+	@$(BIN)/python testing/async_predictions.py $(N) $(ARGS)
 
 benchmark: $(BIN)/python  ## Compare with other servers, in an hour; ARGS="--rounds 1 --models svc" for less
 	@$(BIN)/python testing/benchmark/run.py $(ARGS)

@@ -5,132 +5,73 @@ SERVICE_PASS=... python testing/async_predictions.py 1000      # or: make load N
 
 import argparse
 import asyncio
-import json
-import math
 import os
 import re
 import sys
-import time
-from array import array
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 
-CSV, TARGET = Path(__file__).parents[1] / "ML" / "data" / "test.csv", "species"
-REFUSED = "the server refuses this user and password; set SERVICE_USER and SERVICE_PASS to its own"
-GONE = "no server answers there ({}); `make run` starts one, --url names another"
-BAR = 40
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from testing.load import crew, shot
+from testing.load.firing import GONE
+from testing.load.page import page
+from testing.load.tally import Tally
+from testing.load.words import Bar, summary
+
+MADE_UP = Path()  # stands for no file: a made-up row
 
 
-@dataclass(frozen=True)
-class Shot:
-    """A request, built once and fired many times."""
-
-    path: str
-    body: bytes
-    content_type: str
-
-
-@dataclass
-class Tally:
-    """What became of the requests, in eight bytes each: there may be millions."""
-
-    outcomes: Counter[str] = field(default_factory=Counter)  # by status or error
-    latencies: "array[float]" = field(default_factory=lambda: array("d"))  # seconds
-    seconds: float = 0.0
-    complaint: str = ""  # what the first failure said
-    hopeless: str = ""  # why no further request could succeed
-
-    def turns(self, n: int) -> Iterator[int]:
-        """n turns for all workers together; fewer once it is hopeless."""
-        for turn in range(n):
-            if self.hopeless:
-                return
-            yield turn
-
-    def add(self, outcome: str, seconds: float, answer: str) -> None:
-        """Counts a request that ended."""
-        self.outcomes[outcome] += 1
-        self.latencies.append(seconds)
-        if outcome != "200":
-            self.complaint = self.complaint or f"{outcome}: {answer[:500]}"
-
-
-async def load(options: argparse.Namespace, headers: dict[str, str], tally: Tally) -> None:
-    """Fires `options.n` predictions, `options.concurrency` at a time, over connections that are kept."""
-    connector = aiohttp.TCPConnector(limit=options.concurrency)
-    async with aiohttp.ClientSession(options.url, connector=connector, headers=headers) as client:
-        shot = await (csv_shot() if options.csv else json_shot(client))
-        turns, started = tally.turns(options.n), time.perf_counter()
-        bar = asyncio.create_task(show_progress(tally, options.n))
-        try:
-            await asyncio.gather(
-                *[work(client, shot, turns, tally) for _ in range(min(options.concurrency, options.n))]
-            )
-        finally:
-            tally.seconds = time.perf_counter() - started
-            await bar
-
-
-async def work(client: aiohttp.ClientSession, shot: Shot, turns: Iterator[int], tally: Tally) -> None:
-    """One worker: takes a turn, fires and counts, until no turn is left."""
-    for _ in turns:
-        started = time.perf_counter()
-        try:
-            async with client.post(shot.path, data=shot.body, headers={"Content-Type": shot.content_type}) as response:
-                answer, outcome = await response.text(errors="replace"), str(response.status)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            answer, outcome = str(error), type(error).__name__
-            if isinstance(error, aiohttp.ClientConnectorError):
-                tally.hopeless = GONE.format(error)
-        if outcome == "401":
-            tally.hopeless = REFUSED
-        tally.add(outcome, time.perf_counter() - started, answer)
-
-
-async def json_shot(client: aiohttp.ClientSession) -> Shot:
-    """One row: the made-up example by which the server documents /predict, so it suits whatever model is live."""
-    async with client.get("openapi.json") as response:
-        if response.status == 401:
-            sys.exit(REFUSED)
-        answer = await response.read()
+def main() -> None:
+    """Fires, reports and exits 1 with the reason if anything failed."""
+    asked, tally = options(), Tally()
     try:
-        body = json.loads(answer)["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["example"]
-    except (ValueError, KeyError, TypeError):
-        sys.exit("the server shows no example for /predict; train its default model first")
-    return Shot("predict", json.dumps(body).encode(), "application/json")
+        what = asyncio.run(request(asked))
+        fire(asked, what, tally)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        sys.exit(GONE.format(error))
+    except KeyboardInterrupt:  # before the first request, or for the second time
+        tally.hopeless = "interrupted"
+    failed = tally.hopeless or tally.complaint
+    if tally.done:
+        print(summary(tally))
+        write(asked, what, tally, failed)
+    if failed:
+        sys.exit(f"FAILED: {failed}")
 
 
-async def csv_shot() -> Shot:
-    """The sample's test table as an upload, with its target."""
-    form = aiohttp.FormData({"target_variable": TARGET})
-    form.add_field("csv_file", CSV.read_bytes(), filename=CSV.name, content_type="text/csv")
-    payload = form()
-    return Shot("get_prediction", await payload.as_bytes(), payload.headers["Content-Type"])
+def fire(asked: argparse.Namespace, what: shot.Shot, tally: Tally) -> None:
+    """Fires for as long or as often as asked, with a bar meanwhile."""
+    bar = Bar(tally, asked.n, asked.duration)
+    duration = asked.duration or float("inf")
+    try:
+        crew.fire(crew.orders(what, asked.processes, asked.concurrency, asked.n, duration), tally, bar.show)
+    finally:
+        bar.end()
 
 
-async def show_progress(tally: Tally, n: int) -> None:
-    """Draws a bar on stderr to the end, where somebody looks at it."""
-    while sys.stderr.isatty() and not tally.seconds:
-        await asyncio.sleep(0.2)
-        done = len(tally.latencies)
-        print(f"\r[{'#' * (BAR * done // n):<{BAR}}] {done:,} of {n:,} ", end="", file=sys.stderr, flush=True)
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
+async def request(asked: argparse.Namespace) -> shot.Shot:
+    """What to fire."""
+    user, password = os.environ.get("SERVICE_USER") or "admin", os.environ.get("SERVICE_PASS", "")
+    headers = {"Authorization": aiohttp.encode_basic_auth(user, password, "utf-8")}
+    if asked.csv:
+        return await shot.table(asked.url, headers)
+    if asked.json != MADE_UP:
+        return shot.from_file(asked.url, headers, asked.json)
+    return await shot.example(asked.url, headers, asked.rows or 1)
 
 
-def report(tally: Tally) -> str:
-    """Throughput, statuses and percentiles by nearest rank, for a person."""
-    ordered, done = sorted(tally.latencies), len(tally.latencies)
-    shown = [(f"p{p:g}", ordered[math.ceil(done * p / 100) - 1]) for p in (50, 90, 99, 99.9)] + [("max", ordered[-1])]
-    return (
-        f"{done} requests in {tally.seconds:.2f} s, {done / tally.seconds:.0f} a second\n"
-        f"statuses    {', '.join(f'{outcome}: {count}' for outcome, count in tally.outcomes.most_common())}\n"
-        f"latency ms  {', '.join(f'{name} {1000 * seconds:.1f}' for name, seconds in shown)}"
-    )
+def write(asked: argparse.Namespace, what: shot.Shot, tally: Tally, failed: str) -> None:
+    """The page, if it is wanted."""
+    if not asked.report:
+        return
+    sent = {"request": what.what, "url": what.url}
+    sent |= {"concurrency": f"{asked.concurrency}", "processes": f"{asked.processes}"}
+    try:
+        asked.report.write_text(page(tally, sent, failed), encoding="utf-8")
+    except OSError as error:
+        sys.exit(f"{asked.report}: {error.strerror}")
 
 
 def whole(text: str) -> int:
@@ -140,6 +81,13 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def seconds(text: str) -> float:
+    """A number above 0."""
+    if not re.fullmatch(r"\d+(\.\d+)?", text) or not float(text):
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
+    return float(text)
+
+
 def address(text: str) -> str:
     """A URL that paths can be put behind."""
     if not re.fullmatch(r"https?://(\[[\da-f:]+\]|[^/:]+)(:\d{1,5})?(/.*)?", text):
@@ -147,37 +95,34 @@ def address(text: str) -> str:
     return text.rstrip("/") + "/"
 
 
+def page_path(text: str) -> Path:
+    """Where a page can be written; better to know before the requests than after them."""
+    if not Path(text).parent.is_dir() or Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"must be a file in a folder that exists, not {text!r}")
+    return Path(text)
+
+
 def options() -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description="Fires predictions at a running server and tells how it answered.")
-    parser.add_argument("n", metavar="N", type=whole, help="how many")
-    parser.add_argument("--concurrency", type=whole, default=32, help="how many at a time (%(default)s)")
-    parser.add_argument(
-        "--url", type=address, default="http://127.0.0.1:8000", help="where the server is (%(default)s)"
-    )
-    parser.add_argument(
-        "--csv",
-        action="store_true",
-        help="upload the sample's test table to /get_prediction, in place of a row as JSON",
-    )
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Fires, reports and exits 1 with the reason if anything failed."""
-    asked, tally = options(), Tally()
-    user, password = os.environ.get("SERVICE_USER") or "admin", os.environ.get("SERVICE_PASS", "")
-    headers = {"Authorization": aiohttp.encode_basic_auth(user, password, "utf-8")}
-    try:
-        asyncio.run(load(asked, headers, tally))
-    except (aiohttp.ClientError, TimeoutError) as error:
-        sys.exit(GONE.format(error))
-    except KeyboardInterrupt:
-        tally.hopeless = "interrupted"
-    if tally.latencies:
-        print(report(tally))
-    if failed := tally.hopeless or tally.complaint:
-        sys.exit(f"FAILED: {failed}")
+    add = parser.add_argument
+    add("n", metavar="N", nargs="?", type=whole, help="how many requests")
+    add("--duration", metavar="SECONDS", type=seconds, help="for so long, in place of N")
+    add("--concurrency", type=whole, default=32, help="how many at a time (%(default)s)")
+    add("--processes", type=whole, default=max(crew.cores() - 1, 1), help="that fire (%(default)s: all cores but one)")
+    add("--url", type=address, default="http://127.0.0.1:8000", help="where the server is (%(default)s)")
+    body = parser.add_mutually_exclusive_group()
+    a_row = "rows as JSON to /predict, made up to suit the live model (the default), or the body in FILE"
+    body.add_argument("--json", metavar="FILE", nargs="?", type=Path, const=MADE_UP, default=MADE_UP, help=a_row)
+    body.add_argument("--csv", action="store_true", help="the sample's test table to /get_prediction, in its place")
+    add("--rows", type=whole, help="of a request as JSON (1)")
+    add("--report", metavar="FILE", type=page_path, help="writes a page with pictures there")
+    asked = parser.parse_args()
+    if (asked.n is None) == (asked.duration is None):
+        parser.error("give N, the number of requests, or --duration, but not both")
+    if asked.rows and (asked.csv or asked.json != MADE_UP):
+        parser.error("--rows is for made-up rows, not for --csv or a file")
+    return asked
 
 
 if __name__ == "__main__":
