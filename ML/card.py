@@ -39,7 +39,9 @@ class Card(BaseModel):
     file: str = ""
     sha256: str = ""
     fingerprint: str = ""
+    source: str = ""
+    """SHA-256 of ML/src as it was."""
     libraries: dict[str, str] = {}
     error: Any = None
-    error_status: int = 500
+    error_status: int | None = None
     """HTTP status that goes with the error of a failed training."""

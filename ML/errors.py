@@ -47,9 +47,9 @@ class Invalid(Problem):
     status = 422
     most = 100
 
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
+    def __init__(self, errors: list[dict[str, Any]], count: int | None = None) -> None:
         super().__init__("; ".join(str(e["msg"]) for e in errors[:3]))
-        self.errors = errors
+        self.errors, self.count = errors, count or len(errors)
 
     @classmethod
     def at(cls, *loc: str | int, msg: str, type: str = "value_error", input: Any = None) -> "Invalid":
@@ -59,6 +59,6 @@ class Invalid(Problem):
     @property
     def detail(self) -> list[dict[str, Any]]:
         """The first 100 errors and, where there are more, an entry with their count."""
-        more = len(self.errors) - self.most
+        more = self.count - self.most
         rest = [{"loc": ["body"], "msg": f"and {more} more errors", "type": "too_many_errors", "input": None}]
         return self.errors[: self.most] + (rest if more > 0 else [])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier, is_regressor
 
 from ML.config.config import ROOT
-from ML.errors import NotFound
+from ML.errors import NotFound, Problem
 from ML.target import Task
 
 SOURCE = ROOT / "ML" / "src"
@@ -28,6 +28,12 @@ class Estimator(NamedTuple):
     sample: tuple[Path, str] | None
 
 
+class Broken(Problem):
+    """A module of ML/src that can't be imported, or lacks what it must define."""
+
+    status = 500
+
+
 def names() -> list[str]:
     """The models: the files of ML/src, less those whose name begins with an underscore."""
     return sorted(path.stem for path in SOURCE.glob("*.py") if not path.stem.startswith("_"))
@@ -41,10 +47,16 @@ def check(name: str) -> str:
 
 
 def load(name: str) -> Estimator:
-    """The estimator of a model. Raises NotFound, and whatever its module raises when it is imported."""
-    module = importlib.import_module(f"ML.src.{check(name)}")
+    """The estimator of a model. Raises NotFound, and Broken where its module can't be used."""
+    try:
+        module = importlib.import_module(f"ML.src.{check(name)}")
+        build, score = module.build, module.score
+    except (NotFound, SystemExit):
+        raise
+    except Exception as error:
+        raise Broken(f"ML/src/{name}.py can't be used: {type(error).__name__}: {error}") from error
     sample = getattr(module, "SAMPLE", None)
-    return Estimator(name, module.build, module.score, (DATA / sample[0], sample[1]) if sample else None)
+    return Estimator(name, build, score, (DATA / sample[0], sample[1]) if sample else None)
 
 
 def task(model: Any) -> Task | None:
@@ -63,8 +75,11 @@ def libraries() -> dict[str, str]:
 
 def fingerprint(data: bytes, target: str) -> str:
     """SHA-256 over all that decides what a training gives: data, target, the code of ML/src, the libraries."""
-    digest = hashlib.sha256(repr((target, libraries())).encode())
-    digest.update(hashlib.sha256(data).digest())
-    for path in sorted(SOURCE.glob("*.py")):
-        digest.update(repr((path.name, path.read_bytes())).encode())
-    return digest.hexdigest()
+    parts = (target, libraries(), hashlib.sha256(data).hexdigest(), code())
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def code() -> str:
+    """SHA-256 over the files of ML/src."""
+    files = [(path.name, path.read_bytes()) for path in sorted(SOURCE.glob("*.py"))]
+    return hashlib.sha256(repr(files).encode()).hexdigest()

@@ -30,7 +30,8 @@ class CannotFit(Problem):
 def fit(card: Card, data: bytes) -> None:
     """Puts a model into the folder of the version that a card claims. Raises Problem for all that a caller can mend."""
     estimator = estimators.load(card.model)
-    card.fingerprint, card.libraries = estimators.fingerprint(data, card.target_variable), estimators.libraries()
+    card.fingerprint, card.source = estimators.fingerprint(data, card.target_variable), estimators.code()
+    card.libraries = estimators.libraries()
     with _stage(card, "read"):
         model = estimator.build()
         X, y = _learn(card, read(data, settings().max_body_bytes), model)
@@ -50,20 +51,25 @@ def fit(card: Card, data: bytes) -> None:
             _save(card, model, X)
 
 
+def check(model: str, data: bytes, target_variable: str) -> None:
+    """Refuses at once what can be told from the table and its target. Raises Invalid and TooLarge."""
+    _target(read(data, settings().max_body_bytes), target_variable, estimators.load(model).build())
+
+
+def _target(table: Table, name: str, model: Any) -> tuple[target.Target, list[str], list[list[str]]]:
+    """What is to be predicted, its cells, and those of the features, a list for each."""
+    check_target(table, name)
+    columns = table.columns(settings().max_rows)
+    labels = columns.pop(table.header.index(name))
+    if len(labels) < FEWEST_ROWS:
+        message = f"the table has {len(labels)} rows; {FEWEST_ROWS} or more are needed, so that some can be held out"
+        raise Invalid.at("body", "csv_file", type="too_few_rows", msg=message)
+    return target.learn(name, labels, estimators.task(model)), labels, columns
+
+
 def _learn(card: Card, table: Table, model: Any) -> tuple[pd.DataFrame, Any]:
     """Puts what the table teaches on the card; the features and the target of its rows."""
-    check_target(table, card.target_variable)
-    columns = table.columns(settings().max_rows)
-    labels = columns.pop(table.header.index(card.target_variable))
-    if len(labels) < FEWEST_ROWS:
-        raise Invalid.at(
-            "body",
-            "csv_file",
-            type="too_few_rows",
-            msg=f"the table has {len(labels)} rows; {FEWEST_ROWS} or more are "
-            "needed, so that some can be held out to score the model",
-        )
-    card.target = target.learn(card.target_variable, labels, estimators.task(model))
+    card.target, labels, columns = _target(table, card.target_variable, model)
     names = [name for name in table.header if name != card.target_variable]
     card.features, X = schema.learn(names, columns)
     card.notes += [f"the column {name} is empty and was ignored" for name in card.features.ignored]
@@ -80,7 +86,7 @@ def check_target(table: Table, name: str) -> None:
             "target_variable",
             type="missing_column",
             input=name,
-            msg=f"there is no column {name}; "
+            msg=f"there is no column {name}{'; ' if close else '. '}"
             f"{f'did you mean {close[0]}? ' if close else ''}The columns are {', '.join(table.header)}",
         )
 
@@ -121,7 +127,8 @@ def _save(card: Card, model: Any, X: pd.DataFrame) -> None:
     answers = _both(loaded, some)
     if not predictor.same(answers, _both(fitted, some)):
         raise CannotFit(
-            "The saved model does not answer like the fitted one; has the estimator state that can't be saved?"
+            "The saved model does not answer like the fitted one; does it predict at random without a random_state, "
+            "or has it state that can't be saved?"
         )
     card.nameless = _nameless(card, folder, some, answers)
     card.batched = _answers_alone(loaded, X.iloc[:ALONE], answers)

@@ -20,9 +20,10 @@ def mask(X: pd.DataFrame, y: NDArray[Any], share: float, classify: bool) -> NDAr
     rows = zip(*(X[name].tolist() for name in names), strict=True)
     limit = int(share * 2**64)
     held = np.fromiter((_hash(names, row) < limit for row in rows), dtype=bool, count=len(X))
-    for label in set(y.tolist()) if classify else ():
-        if held[y == label].all():
-            held[y == label] = False
+    if classify:
+        _, place = np.unique(y, return_inverse=True)
+        taught = np.bincount(place[~held], minlength=place.max() + 1) > 0
+        held &= taught[place]
     return held & ~held.all()
 
 

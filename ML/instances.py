@@ -54,9 +54,8 @@ class Instances:
         try:
             found = (self.arrays if as_arrays else self.objects).validate_json(body)
         except ValidationError as error:
-            raise Invalid(
-                [self._explained(e) for e in error.errors(include_url=False, include_context=False)]
-            ) from None
+            found = error.errors(include_url=False, include_context=False)
+            raise Invalid([self._explained(e) for e in found[: Invalid.most]], len(found)) from None
         rows = found["instances"]
         check_rows(len(rows), most_rows)
         keys = range(len(self.schema.columns)) if as_arrays else self.schema.names
@@ -94,8 +93,10 @@ class Instances:
             return f"{column.name} is missing, and the model can't do without it; {REMEDY}"
         if column:
             return f"{column.name}: {_EXPECTED.get(kind, error['msg'].removeprefix('Value error, '))}"
+        if kind == "too_short" and place == ["instances"]:
+            return "there are no rows; send at least one"
         if kind == "missing":
-            return 'instances are missing; send {"instances": [{column: value, ...}, ...]}'
+            return 'the key is missing; send {"instances": [{column: value, ...}, ...]}'
         if kind == "extra_forbidden":
             return "is not known; the body holds instances and parameters, and the parameters probabilities"
         if len(place) == 2 and place[0] == "instances":

@@ -81,13 +81,15 @@ def current(model: str) -> int | None:
         return int((folder(model) / POINTER).read_text())
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except ValueError:
+        raise Conflict(f"{folder(model) / POINTER} holds no version's number; make a version live") from None
 
 
 def live(model: str) -> Card:
     """The card of the live version. Raises NotReady."""
     version = current(model)
     if version is None:
-        raise NotReady(f"The model {model} has no version yet; train it with POST /train_model")
+        raise NotReady(f"The model {model} has no version yet; train it with POST /train_model and model={model}")
     return read(model, version)
 
 

@@ -14,6 +14,7 @@ from ML.errors import Invalid, TooLarge
 
 SEPARATORS = ",;\t|"
 CHUNK = 1000
+GZIP = b"\x1f\x8b"
 
 csv.field_size_limit(2**31 - 1)
 
@@ -102,7 +103,7 @@ def check_rows(rows: int, most: int) -> None:
 
 
 def _unzipped(data: bytes, most: int, field: str) -> bytes:
-    if data[:2] != b"\x1f\x8b":
+    if data[:2] != GZIP:
         return data
     plain = b""
     while data:  # a gzip file may have several members

@@ -60,9 +60,9 @@ class Target(BaseModel, frozen=True):
             return bool(cells.flag(("false", "true"))(cell))
         if self.type == "string":
             return cell
+        value = cells.number(cell)
         if self.type == "integer" and _INTEGER.fullmatch(cell.strip()):
             return int(cell)
-        value = cells.number(cell)
         if value != value:
             raise ValueError("the target is missing")
         return int(value) if self.type == "integer" and value.is_integer() else value

@@ -39,7 +39,7 @@ def train(card: Card) -> Card:
 
 def fail(card: Card, error: Exception) -> None:
     """Marks a training as failed. Its card stays, its files go."""
-    card.state, card.error_status = "failed", getattr(error, "status", 500)
+    card.state, card.error_status = "failed", getattr(error, "status", 507 if isinstance(error, OSError) else 500)
     card.error = error.detail if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
     with suppress(FileNotFoundError):
         for file in store.folder(card.model, card.version).iterdir():
@@ -79,11 +79,19 @@ def sweep(model: str) -> None:
             fail(card, RuntimeError("its process ended before the training did"))
 
 
+def tidy(model: str) -> None:
+    """Marks trainings whose process is gone, unless one is under way. Touches nothing where none is marked as such."""
+    if any(card.state == "training" for card in store.cards(model)):
+        with suppress(BlockingIOError), store.locked(model, "training", wait=False):
+            sweep(model)
+
+
 def bootstrap(model: str) -> None:
     """Trains a model from its sample where there is no version, or an older sample or estimator was trained.
 
     A version that came by upload or command is never replaced. With nothing to do, the store may be read-only.
     """
+    tidy(model)
     sample = estimators.load(model).sample
     if sample is None or _is_current(model, *sample):
         return
@@ -98,7 +106,15 @@ def _is_current(model: str, path: Path, target_variable: str) -> bool:
     live = store.current(model)
     if live is None:
         return False
-    card = store.read(model, live)
+    try:
+        card = store.read(model, live)
+    except Problem as error:  # the other models, and a new training of this one, still work
+        log.error("%s", error)
+        return True
+    if card.origin != "sample" and card.source != estimators.code():
+        log.warning(
+            "ML/src has changed since %s/%s, which came by %s and so stays; train it again", model, live, card.origin
+        )
     return card.origin != "sample" or card.fingerprint == estimators.fingerprint(path.read_bytes(), target_variable)
 
 

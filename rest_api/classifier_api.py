@@ -4,16 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Path, Request, Response, UploadFile
 
-from ML import estimators, predictor, store
+from ML import estimators, predictor, store, training
 from ML.config.config import settings
 from rest_api import jobs, predictions
 from rest_api.answers import CardView, Health, ModelView, Prediction, Promotion, TablePrediction, Training
 from rest_api.application import create_app
-from rest_api.routing import FormRoute, HotRoute
+from rest_api.routing import BodyRoute, HotRoute
 
-forms = APIRouter(route_class=FormRoute, tags=["CSV"])
+forms = APIRouter(route_class=BodyRoute, tags=["CSV"])
 hot = APIRouter(route_class=HotRoute)
-models = APIRouter(tags=["models"])
+models = APIRouter(route_class=BodyRoute, tags=["models"])
 health = APIRouter(tags=["health"])
 
 Csv = Annotated[UploadFile, File(description="A table with a header: CSV, `;` or tab separated, gzip'd or not")]
@@ -95,7 +95,8 @@ def show_version(model: str, version: Version) -> CardView:
 @models.delete("/models/{model}/versions/{version}", status_code=204, summary="Delete a version that is not live")
 def delete_version(model: str, version: Version) -> None:
     """The live one and one in training stay: 409."""
-    store.delete(estimators.check(model), version)
+    training.tidy(estimators.check(model))
+    store.delete(model, version)
 
 
 @models.put("/models/{model}/current", summary="Make a version live: promote or roll back")

@@ -43,9 +43,9 @@ async def http(request: Request, error: Exception) -> Response:
     """The answer where there is no such route or method, or the body is too large."""
     assert isinstance(error, HTTPException)
     detail = error.detail
-    if error.status_code == 404:
+    if error.status_code == 404 and detail == "Not Found":
         detail = f"There is no route {request.url.path}; /docs lists them"
-    if error.status_code == 405:
+    if error.status_code == 405 and detail == "Method Not Allowed":
         allowed = (error.headers or {}).get("Allow", "another")
         detail = f"{request.method} is not a method of {request.url.path}; it takes {allowed}"
     if error.status_code == 413:

@@ -25,6 +25,7 @@ class Form:
     _value: bytes = b""
     _options: dict[bytes, bytes] = field(default_factory=dict)
     _data: list[bytes] = field(default_factory=list)
+    complete: bool = False
 
     def file(self, name: str) -> bytes:
         """A file's bytes. Raises Invalid where it is missing, or is text."""
@@ -68,6 +69,10 @@ class Form:
             self.fields[name] = content.decode("utf-8", "replace")
         self._options, self._data = {}, []
 
+    def on_end(self) -> None:
+        """The closing boundary has come."""
+        self.complete = True
+
 
 def parse(body: bytes, content_type: str) -> Form:
     """The form in a body. Raises Broken."""
@@ -75,11 +80,13 @@ def parse(body: bytes, content_type: str) -> Form:
     if not boundary:
         raise Broken("The content type multipart/form-data lacks its boundary; let your client set the header")
     form = Form()
-    names = ("on_header_field", "on_header_value", "on_header_end", "on_part_data", "on_part_end")
+    names = ("on_header_field", "on_header_value", "on_header_end", "on_part_data", "on_part_end", "on_end")
     try:
         parser = MultipartParser(boundary, {name: getattr(form, name) for name in names})  # type: ignore[arg-type]
         parser.write(body)
         parser.finalize()
     except FormParserError as error:
         raise Broken(f"The multipart body is broken: {error}") from None
+    if not form.complete:
+        raise Broken("The multipart body ends before its closing boundary; was the upload cut off?")
     return form

@@ -5,9 +5,9 @@ import logging
 import sys
 from contextlib import ExitStack
 
-from ML import estimators, fitting, store, table, training
+from ML import estimators, fitting, store, training
 from ML.card import Card
-from ML.config.config import ROOT, settings
+from ML.config.config import ROOT
 from ML.errors import Problem
 
 log = logging.getLogger("fast_ml.jobs")
@@ -18,7 +18,7 @@ class TrainingFailed(Problem):
 
     def __init__(self, card: Card) -> None:
         super().__init__(str(card.error))
-        self.status, self.error = card.error_status, card.error
+        self.status, self.error = card.error_status or 500, card.error
 
     @property
     def detail(self) -> object:
@@ -38,7 +38,7 @@ async def train(model: str, data: bytes, target: str) -> Card:
     Raises NotFound, Invalid, TooLarge, Conflict while another training of the model runs, and TrainingFailed.
     """
     estimators.check(model)
-    fitting.check_target(await asyncio.to_thread(table.read, data, settings().max_body_bytes), target)
+    await asyncio.to_thread(fitting.check, model, data, target)
     try:
         card, process = await _start(model, data, target)
     except BlockingIOError:
@@ -57,9 +57,13 @@ async def _start(model: str, data: bytes, target: str) -> tuple[Card, asyncio.su
         lock = stack.enter_context(store.locked(model, "training", wait=False))
         training.sweep(model)
         card = store.claim(model, "upload", target)
-        await asyncio.to_thread((store.folder(model, card.version) / store.UPLOAD).write_bytes, data)
         command = [sys.executable, "-m", "ML.training", model, "--job", str(card.version)]
-        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, pass_fds=[lock])
+        try:
+            await asyncio.to_thread((store.folder(model, card.version) / store.UPLOAD).write_bytes, data)
+            process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, pass_fds=[lock])
+        except OSError as error:
+            training.fail(card, error)
+            raise
     return card, process
 
 

@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import logging
+import math
 import os
+import time
 from functools import cache
 from typing import NamedTuple
 
@@ -15,13 +17,21 @@ log = logging.getLogger("fast_ml.live")
 
 Stamp = tuple[int, int] | None
 
+RETRY = 5.0
+"""Seconds until a version that could not be loaded is tried again: the disk or the memory may have been short."""
+
 
 class Held(NamedTuple):
-    """What was found at one state of the pointer: a predictor, or why there is none."""
+    """What was found at one state of the pointer: a predictor, or why there is none, and when to look again."""
 
     stamp: Stamp
     predictor: Predictor | None
     problem: str = ""
+    retry_at: float = math.inf
+
+    def stale(self, model: str) -> bool:
+        """Whether the pointer has moved since, or a failed load is due for another try."""
+        return self.stamp != _stamp(model) or time.monotonic() > self.retry_at
 
 
 class Live:
@@ -36,18 +46,17 @@ class Live:
         held = self._held.get(model)
         if held is None:
             estimators.check(model)
-        stamp = _stamp(model)
-        if held is None or held.stamp != stamp:
-            held = await self._load_once(model, stamp)
+        # Again, because the pointer may have moved during the load.
+        while held is None or held.stale(model):
+            held = await self._load_once(model)
         if held.predictor is None:
             raise NotReady(held.problem)
         return held.predictor
 
-    async def _load_once(self, model: str, stamp: Stamp) -> Held:
+    async def _load_once(self, model: str) -> Held:
         """Loads in a thread; all requests that see the pointer moved wait for the same load."""
         if model not in self._loading:
-            self._loading[model] = asyncio.create_task(self._load(model, stamp))
-            self._loading[model].add_done_callback(lambda _: self._loading.pop(model))
+            self._loading[model] = asyncio.create_task(self._load(model, _stamp(model)))
         return await asyncio.shield(self._loading[model])
 
     async def _load(self, model: str, stamp: Stamp) -> Held:
@@ -64,8 +73,14 @@ class Live:
                 error,
                 exc_info=not isinstance(error, Problem),
             )
-            found = Held(stamp, before.predictor, f"The live version of {model} can't be loaded: {error}")
+            found = Held(
+                stamp,
+                before.predictor,
+                f"The live version of {model} can't be loaded: {error}",
+                time.monotonic() + RETRY,
+            )
         self._held[model] = found
+        del self._loading[model]
         del before
         _tidy()
         return found

@@ -97,9 +97,10 @@ class RequestLog:
             asyncio.get_running_loop().call_soon(self._write)
 
     def _write(self) -> None:
-        text = "\n".join(self._lines)
-        self._lines.clear()
-        requests.info(text)
+        lines, self._lines = self._lines, []
+        # A pipe takes 4096 bytes at once (PIPE_BUF); of more, another worker's lines might come between.
+        for first in range(0, len(lines), 16):
+            requests.info("\n".join(lines[first : first + 16]))
 
 
 class _Formatter(logging.Formatter):

@@ -12,7 +12,7 @@ from ML.config.config import settings
 from ML.errors import Invalid
 from ML.fitting import check_target
 from ML.predictor import Answer, Predictor
-from ML.table import Table
+from ML.table import GZIP, Table
 from rest_api import forms
 from rest_api.answers import measured, prediction
 from rest_api.batching import Batches, Columns
@@ -78,10 +78,13 @@ async def of_form(request: Request) -> Response:
     if target not in ("", live.target.name):
         said = f"version {live.name} predicts {live.target.name}, not {target}"
         raise Invalid.at("body", "target_variable", msg=said, type="target_invalid", input=target)
-    found, columns, labels = await _run(len(data), _read, live, data, target)
+    size = len(data) if data[:2] != GZIP else SMALL + 1
+    found, columns, labels = await _run(size, _read, live, data, target)
     answer = await _predict(request, live, columns, len(columns[0]), form.flag("probabilities"))
     unused = live.schema.unused([*found.header, *found.unnamed], live.target.name)
-    return await _run(len(data), _scored, live, answer, labels, prediction(live.card, answer, unused))
+    return await _run(
+        max(size, 16 * len(columns[0])), _scored, live, answer, labels, prediction(live.card, answer, unused)
+    )
 
 
 def _read(live: Predictor, data: bytes, target: str) -> tuple[Table, list[list[Any]], list[str] | None]:

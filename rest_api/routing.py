@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import Request, Response, params
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
@@ -48,8 +48,8 @@ class Json(Response):
         self.raw_headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
 
 
-class FormRoute(APIRoute):
-    """A FastAPI route that takes a form; any other content type is refused before the body is read."""
+class BodyRoute(APIRoute):
+    """A FastAPI route; a body of another content type than it takes, a form or JSON, is refused before it is read."""
 
     def get_route_handler(self) -> Handler:
         """FastAPI's handler behind the check."""
@@ -57,7 +57,8 @@ class FormRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             if self.body_field:
-                check_content_type(request.scope, b"multipart/form-data")
+                form = isinstance(self.body_field.field_info, params.Form)
+                check_content_type(request.scope, b"multipart/form-data" if form else b"application/json")
             return await parse(request)
 
         return handle
@@ -82,6 +83,8 @@ class HotRoute(APIRoute):
             self.dependant.dependencies
             or self.dependant.query_params
             or self.dependant.header_params
+            or self.dependant.cookie_params
+            or self.dependant.path_params
             or self.body_field
         )
         if unread or self.dependant.request_param_name != "request":

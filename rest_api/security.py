@@ -47,7 +47,8 @@ class Guard:
             scope["log"].user = self.user
         elif scope["method"] not in ("GET", "HEAD") or route_path(scope) not in self.public:
             # A browser would answer the challenge to a script, Swagger UI's say, with a dialog of its own.
-            await refuse(receive, send, 401, UNAUTHORIZED, QUIET if b"sec-fetch-mode" in headers else CHALLENGE)
+            asked_by_page = headers.get(b"sec-fetch-mode", b"navigate") != b"navigate"
+            await refuse(receive, send, 401, UNAUTHORIZED, QUIET if asked_by_page else CHALLENGE)
             return
         if length.isdigit() and int(length) > self.most:
             await refuse(receive, send, 413, TOO_LARGE.format(length.decode(), self.most))

@@ -110,7 +110,12 @@ def options() -> argparse.Namespace:
     add("--duration", metavar="SECONDS", type=seconds, help="for so long, in place of N")
     add("--concurrency", type=whole, default=32, help="how many at a time (%(default)s)")
     add("--processes", type=whole, default=max(crew.cores() - 1, 1), help="that fire (%(default)s: all cores but one)")
-    add("--url", type=address, default="http://127.0.0.1:8000", help="where the server is (%(default)s)")
+    add(
+        "--url",
+        type=address,
+        default=f"http://127.0.0.1:{os.environ.get('PORT', 8000)}",
+        help="where the server is (%(default)s)",
+    )
     body = parser.add_mutually_exclusive_group()
     a_row = "rows as JSON to /predict, made up to suit the live model (the default), or the body in FILE"
     body.add_argument("--json", metavar="FILE", nargs="?", type=Path, const=MADE_UP, default=MADE_UP, help=a_row)

@@ -131,7 +131,7 @@ BODIES = [
     (b"{}", ["instances"], 'send {"instances": '),
     (b'{"instances": null}', ["instances"], "array"),
     (b'{"instances": {}}', ["instances"], "array"),
-    (b'{"instances": []}', ["instances"], "at least 1 item"),
+    (b'{"instances": []}', ["instances"], "at least one"),
     (b'{"instances": [1]}', ["instances", 0], "a row is an object, or an array of 7 values"),
     (b'{"instances": [null]}', ["instances", 0], "a row is an object"),
     (b'{"instances": [[]], "x": 1}', ["instances", 0, "n"], "the column n is missing"),

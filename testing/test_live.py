@@ -115,7 +115,7 @@ def test_the_number_of_a_deleted_version_is_not_used_again(server: Server) -> No
 
 def test_a_failed_training_keeps_its_card_with_the_reason_and_nothing_else(server: Server) -> None:
     was = live(server)
-    failed = server.train("x,label\n" + "1,a\n" * 20, "label")
+    failed = server.train(TABLE + "1e999,1,a\n", "label")
     assert failed.status_code == 422
     version = versions(server, "failed")[0]
     card = server.client.get(f"/models/classifier/versions/{version}").json()
@@ -136,9 +136,9 @@ def test_a_second_training_of_the_model_waits_its_turn(server: Server) -> None:
     assert "is in training; try again" in refused.json()["detail"]
 
 
-def killed() -> bool:
+def killed(server: Server) -> bool:
     """Whether there was a training to kill."""
-    command = ["pkill", "-9", "-f", "ML.training classifier --job"]
+    command = ["pkill", "-9", "-g", str(server.process.pid), "-f", "ML.training classifier --job"]
     return subprocess.run(command, check=False).returncode == 0
 
 
@@ -147,7 +147,7 @@ def test_a_training_that_is_killed_is_reported_and_leaves_the_live_version_alone
     big = "x,y,label\n" + "".join(f"{i},{i * 7 % 13},{'ab'[i % 2]}\n" for i in range(200_000))
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         answer = pool.submit(server.train, big, "label")
-        while not killed():
+        while not killed(server):
             assert not answer.done()
     assert answer.result().status_code == 500
     assert "killed by signal 9" in answer.result().json()["detail"]

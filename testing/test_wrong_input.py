@@ -76,7 +76,7 @@ WRONG_BODIES = {
     "nothing": ("", "Invalid JSON"),
     "no object": ("[]", "object"),
     "no instances": ("{}", 'send {"instances"'),
-    "no rows": ('{"instances": []}', "at least 1"),
+    "no rows": ('{"instances": []}', "at least one"),
     "a row that is none": ('{"instances": [1]}', "a row is an object, or an array of 4 values"),
     "a parameter unknown": ('{"instances": [[1,2,3,4]], "parameters": {"proba": true}}', "parameters.proba"),
     "text for a number": ('{"instances": [{"sepal_length": "5"}]}', "sepal_length: a number was learned here"),

@@ -88,13 +88,13 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if ":" in self.service_user:
-            raise ValueError("service_user must not hold a colon: basic auth could not send it")
+            raise ValueError("SERVICE_USER must not hold a colon: basic auth could not send it")
         if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
-            raise ValueError("root_path must start with a slash and not end with one, such as /ml")
+            raise ValueError("ROOT_PATH must start with a slash and not end with one, such as /ml")
         if wrong := [origin for origin in self.cors_origins if not re.fullmatch(r"\*|https?://[^/\s]+", origin)]:
-            raise ValueError(f"cors_origins must be origins such as https://example.org, without a path: {wrong[0]}")
+            raise ValueError(f"CORS_ORIGINS must be origins such as https://example.org, without a path: {wrong[0]}")
         if not (ROOT / "ML" / "src" / f"{self.default_model}.py").is_file():
-            raise ValueError(f"default_model names no file of ML/src: {self.default_model}")
+            raise ValueError(f"DEFAULT_MODEL names no file of ML/src: {self.default_model}")
         return self
 
     @property
@@ -124,9 +124,9 @@ def _misspelt() -> str | None:
 
 
 def _plain(error: ErrorDetails) -> str:
-    name = str(error["loc"][0]).upper() if error["loc"] else "The settings"
+    name = f"{str(error['loc'][0]).upper()}: " if error["loc"] else ""
     value = "" if isinstance(error["input"], dict) else f" (it is {str(error['input'])[:80]!r})"
-    return f"{name}: {error['msg'].removeprefix('Value error, ')}{value}"
+    return f"{name}{error['msg'].removeprefix('Value error, ')}{value}"
 
 
 @lru_cache
