@@ -108,14 +108,14 @@ def convert(column: Column, part: Sequence[str], first: int, errors: list[dict[s
             if function(cell) != function(cell) and not column.gaps:
                 raise ValueError(f"it is missing, and the model can't do without it; {REMEDY}")
         except ValueError as error:
-            errors.append(
-                {
-                    "loc": ["body", "csv_file", row, column.name],
-                    "msg": f"row {row}, {column.name}: {error}",
-                    "type": f"{column.kind}_invalid",
-                    "input": cell,
-                }
-            )
+            wrong = {
+                "loc": ["body", "csv_file", row, column.name],
+                "msg": f"row {row}, {column.name}: {error}",
+                "type": f"{column.kind}_invalid",
+                "input": cell,
+            }
+            # The caller reads the first hundred; the others are only counted, and may be millions.
+            errors.append(wrong if len(errors) < Invalid.most else errors[-1])
     return values
 
 
