@@ -73,6 +73,10 @@ class Server:
     def log(self) -> str:
         return self.output.read_text()
 
+    def logs(self, text: str, times: int = 1) -> bool:
+        """Whether it logs the text so often within 10 s: lines are written a turn of the loop after the answer."""
+        return eventually(lambda: self.log.count(text) >= times)
+
     def train(self, csv: str | bytes, target: str, **fields: str) -> httpx.Response:
         return self.client.post("/train_model", files={"csv_file": csv}, data={"target_variable": target, **fields})
 
@@ -82,6 +86,16 @@ class Server:
     def predict(self, instances: Any, model: str | None = None, **parameters: Any) -> httpx.Response:
         path = f"/models/{model}/predict" if model else "/predict"
         return self.client.post(path, json={"instances": instances, "parameters": parameters})
+
+
+def eventually(found: Callable[[], bool], seconds: float = 10) -> bool:
+    """Whether it becomes true within the time."""
+    deadline = time.monotonic() + seconds
+    while not found():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def _free_port() -> int:

@@ -19,7 +19,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from conftest import PASSWORD, ROOT, Server
+from conftest import PASSWORD, ROOT, Server, eventually
 
 from testing.load import firing, tally
 from testing.load.crew import orders
@@ -38,10 +38,8 @@ def fire(url: str, *arguments: str, password: str = PASSWORD) -> subprocess.Comp
 
 
 def wait_for_predictions(server: Server, more: int) -> None:
-    before, deadline = server.log.count("POST /predict 200"), time.monotonic() + 60
-    while server.log.count("POST /predict 200") - before < more:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    before = server.log.count("POST /predict 200")
+    assert eventually(lambda: server.log.count("POST /predict 200") - before >= more, 60)
 
 
 def assert_one_plain_line(ended: subprocess.CompletedProcess[str]) -> None:
