@@ -20,7 +20,6 @@ GAPS = frozenset({"", "na", "nan", "null", "none", "-"})
 WORDS = (("false", "true"), ("no", "yes"), ("0", "1"))
 NAN = math.nan
 
-_ODD = re.compile(r"[^0-9eE.+ -]")
 _LEADING_ZERO = re.compile(r"[+-]?0\d", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:$|[T ]\d)", re.ASCII)
 _DAY = 86_400.0
@@ -48,13 +47,14 @@ def number(text: str) -> float:
 
 def plain_numbers(column: Sequence[str]) -> list[float] | None:
     """A column of which every cell is a finite number, three times as fast; None where one may be something else."""
-    if _ODD.search("".join(column)):
+    text = "".join(column)
+    if "_" in text or not text.isascii():
         return None
     try:
         values = list(map(float, column))
     except ValueError:
         return None
-    return values if all(map(math.isfinite, values)) else None
+    return values if math.isfinite(sum(values)) else None
 
 
 def date(text: str) -> float:

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class Schema(BaseModel, frozen=True):
     ignored: tuple[str, ...] = ()
     """Columns of the training table that were empty, so that there was nothing to learn."""
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """The features' names, in order."""
         return [column.name for column in self.columns]
@@ -121,9 +122,10 @@ def convert(column: Column, part: Sequence[str], first: int, errors: list[dict[s
 
 def check_names(wanted: Sequence[str], found: Sequence[str], field: str, target: str | None = None) -> None:
     """Raises Invalid with every wanted column that is not there, each with the names that it may be spelt as."""
-    missing = [name for name in wanted if name not in set(found)]
-    free = [name for name in found if name not in set(wanted) and name != target]
+    there = set(found)
+    missing = [name for name in wanted if name not in there]
     if missing:
+        free = [name for name in found if name != target and name not in set(wanted)]
         raise Invalid(
             [
                 {

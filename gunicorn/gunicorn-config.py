@@ -19,7 +19,7 @@ _host = f"[{_set.host}]" if ":" in _set.host else _set.host
 
 bind = f"{_host}:{_set.port}"
 workers = _set.workers
-worker_class = "uvicorn_worker.UvicornWorker"
+worker_class = "rest_api.worker.Worker"
 
 # The libraries are loaded once and their memory is shared; models are loaded by each worker.
 preload_app = True

@@ -30,6 +30,7 @@ def cap_threads() -> None:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Loads the live versions after the fork: an OpenMP region before it hangs the workers."""
+    cap_threads()
     app.state.live = Live()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, "load", initializer=cap_threads))
     app.state.batches = Batches(settings().batch_max_rows, cap_threads)

@@ -1,6 +1,7 @@
-"""Predictions in batches: while one `predict` runs in the worker's prediction thread, the next batch gathers."""
+"""Predictions in batches: while one `predict` runs, the next batch gathers."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import Any
+from weakref import WeakSet
 
 from ML.predictor import Answer, Predictor
 
@@ -18,6 +20,9 @@ Batch = list[tuple["Job", int, int]]
 
 TURNS = 10
 """Most turns of the loop that a batch gathers: under a flood of callers there is always one more."""
+
+SLOW = 0.02
+"""Seconds on the event loop after which a model, quick when it was loaded, goes to the thread for good."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,7 +40,8 @@ class Batches:
     """The worker's queues, one for each predictor, and its prediction thread. Called on the event loop only.
 
     There is no timer: what came in while a batch was computed is the next one. It is sent off in the first turn of the
-    loop that brings nobody more, so that callers who are ready at the same time share a call.
+    loop that brings nobody more, so that callers who are ready at the same time share a call. What the model answers in
+    less than a millisecond is computed on the event loop: to hand it to the thread and back would take longer.
     """
 
     def __init__(self, most_rows: int, initializer: Callable[[], None]) -> None:
@@ -44,6 +50,7 @@ class Batches:
         self._busy = False
         self._arrived = 0
         self._loop = asyncio.get_running_loop()
+        self._slow: WeakSet[Predictor] = WeakSet()
         self._thread = ThreadPoolExecutor(1, "predict", initializer=initializer)
 
     async def predict(self, predictor: Predictor, columns: Columns, rows: int, probabilities: bool) -> Answer:
@@ -74,10 +81,22 @@ class Batches:
             batch = _taken(queue, self._most_rows if key[0].card.batched else None)
             if queue:
                 self._queues[key] = queue
+            if batch and self._quick(key[0], batch):
+                self._answer_here(key, batch)
+                return
             if batch:
                 self._thread.submit(_answer, key, batch).add_done_callback(partial(self._answered, batch))
                 return
         self._busy = False
+
+    def _quick(self, predictor: Predictor, batch: Batch) -> bool:
+        return sum(end - start for _, start, end in batch) <= predictor.quick_rows and predictor not in self._slow
+
+    def _answer_here(self, key: Key, batch: Batch) -> None:
+        begun = time.perf_counter()
+        self._deliver(batch, _answer(key, batch))
+        if time.perf_counter() - begun > SLOW:
+            self._slow.add(key[0])
 
     def _answered(self, batch: Batch, done: "Future[list[Answer | Exception]]") -> None:
         self._loop.call_soon_threadsafe(self._deliver, batch, done.result())

@@ -39,10 +39,14 @@ class Live:
 
     def __init__(self) -> None:
         self._held: dict[str, Held] = {}
+        self._fresh: dict[str, Predictor] = {}
         self._loading: dict[str, asyncio.Task[Held]] = {}
 
     async def take(self, model: str) -> Predictor:
         """The predictor of the live version, loaded first if the pointer has moved. Raises NotFound and NotReady."""
+        # One look at the pointer does for all requests that came in the same turn of the loop.
+        if model in self._fresh:
+            return self._fresh[model]
         held = self._held.get(model)
         if held is None:
             estimators.check(model)
@@ -51,6 +55,9 @@ class Live:
             held = await self._load_once(model)
         if held.predictor is None:
             raise NotReady(held.problem)
+        if not self._fresh:
+            asyncio.get_running_loop().call_soon(self._fresh.clear)
+        self._fresh[model] = held.predictor
         return held.predictor
 
     async def _load_once(self, model: str) -> Held:
@@ -62,7 +69,7 @@ class Live:
     async def _load(self, model: str, stamp: Stamp) -> Held:
         before = self._held.get(model, Held(None, None))
         try:
-            found = Held(stamp, await asyncio.to_thread(lambda: predictor.load(model, store.live(model).version)))
+            found = Held(stamp, await asyncio.to_thread(_loaded, model))
             log.info("serving %s", found.predictor and found.predictor.name)
         except NotReady as error:
             found = Held(stamp, None, str(error))
@@ -84,6 +91,10 @@ class Live:
         del before
         _tidy()
         return found
+
+
+def _loaded(model: str) -> Predictor:
+    return predictor.load(model, store.live(model).version).measured()
 
 
 def _stamp(model: str) -> Stamp:

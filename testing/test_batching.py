@@ -10,6 +10,7 @@ import pytest
 from conftest import PASSWORD, USER, Server
 
 ECHO = '''
+import threading
 import time
 
 import numpy as np
@@ -22,6 +23,7 @@ class Echo:
         return self
 
     def predict(self, X):
+        time.sleep({sleep})
         number = X["number"].to_numpy()
         if (number == -1).any():
             raise ValueError("poison")
@@ -45,12 +47,20 @@ TABLE = "number,y\n" + "".join(f"{i},{i}.5\n" for i in range(50))
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
-    """One worker, small batches; a model that echoes, and one whose answers depend on the neighbours."""
-    project = fork(echo=ECHO.format(answer="number"), mean=ECHO.format(answer="number - number.mean()"))
-    server = serve(project, BOOTSTRAP="false", WEB_CONCURRENCY="1", BATCH_MAX_ROWS="64")
-    for model in ("echo", "mean"):
+    """One worker, small batches; models that echo, one whose answers depend on the neighbours, one that tells where."""
+    where = "(number == -5) & (threading.current_thread() is threading.main_thread())"
+    answers = {"echo": "number", "slow": "number", "mean": "number - number.mean()", "where": where}
+    models = {name: ECHO.format(answer=answer, sleep=0.002 * (name == "slow")) for name, answer in answers.items()}
+    server = serve(fork(**models), BOOTSTRAP="false", WEB_CONCURRENCY="1", BATCH_MAX_ROWS="64")
+    for model in models:
         server.train(TABLE, "y", model=model).raise_for_status()
     return server
+
+
+@pytest.fixture(params=["echo", "slow"])
+def model(request: pytest.FixtureRequest) -> str:
+    """One that is quick enough for the event loop, and one that is not."""
+    return request.param
 
 
 def session() -> aiohttp.ClientSession:
@@ -66,11 +76,11 @@ async def ask(
         return answer.status, found.get("predictions", found)
 
 
-def test_answers_never_cross(server: Server) -> None:
+def test_answers_never_cross(server: Server, model: str) -> None:
     async def caller(client: aiohttp.ClientSession, place: int) -> None:
         for turn in range(5):
             numbers = [10_000 * place + 100 * turn + row for row in range(1 + (place * 7 + turn) % 90)]
-            assert await ask(client, server, numbers) == (200, numbers)
+            assert await ask(client, server, numbers, model) == (200, numbers)
 
     async def all_callers() -> None:
         async with session() as client:
@@ -79,10 +89,11 @@ def test_answers_never_cross(server: Server) -> None:
     asyncio.run(all_callers())
 
 
-def test_a_bad_row_does_not_fail_its_neighbour(server: Server) -> None:
+def test_a_bad_row_does_not_fail_its_neighbour(server: Server, model: str) -> None:
     async def run() -> list[tuple[int, list]]:
         async with session() as client:
-            return await asyncio.gather(*(ask(client, server, [{7: -1, 20: -2}.get(i, i), i]) for i in range(40)))
+            rows = ([{7: -1, 20: -2}.get(i, i), i] for i in range(40))
+            return await asyncio.gather(*(ask(client, server, row, model) for row in rows))
 
     for place, (status, found) in enumerate(asyncio.run(run())):
         if place in (7, 20):
@@ -90,6 +101,15 @@ def test_a_bad_row_does_not_fail_its_neighbour(server: Server) -> None:
             assert "poison" in str(found) or "log tells why" in str(found)
         else:
             assert (status, found) == (200, [place, place])
+
+
+def test_a_quick_model_is_asked_on_the_event_loop_until_it_was_slow_there(server: Server) -> None:
+    def ask_one(number: int) -> list:
+        return server.predict([{"number": number}], model="where").json()["predictions"]
+
+    assert ask_one(-5) == [True]
+    assert ask_one(-3) == [False]
+    assert ask_one(-5) == [False]
 
 
 def test_small_requests_pass_between_the_pieces_of_a_large_one(server: Server) -> None:
