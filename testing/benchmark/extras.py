@@ -1,4 +1,4 @@
-"""The questions beside the comparison: a million requests, the memory of a worker, the cost of log lines."""
+"""The questions beside the comparison: a million requests, memory of a worker, log lines, freezing the heap."""
 
 import argparse
 import os
@@ -80,18 +80,33 @@ def logs(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
     rates: dict[str, list[float]] = {"info": [], "warning": []}
     for _ in range(rounds):
         for level, measured in rates.items():
-            measured.append(_rate(case, level, asked))
+            measured.append(_fired(case, asked, LOG_LEVEL=level).rate)
             print(f"LOG_LEVEL={level}: {measured[-1]:.0f} a second", flush=True)
     cost = [1 - on / off for on, off in zip(rates["info"], rates["warning"], strict=True)]
     print(f"log lines cost {median(cost):.1%} of the throughput ({min(cost):.1%} to {max(cost):.1%})", flush=True)
     return {"on": median(rates["info"]), "off": median(rates["warning"]), "cost": median(cost), "costs": cost}
 
 
-def _rate(case: Case, level: str, asked: argparse.Namespace) -> float:
-    with case.start(asked.server_core, LOG_LEVEL=level) as running:
+def freeze(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
+    """p99 in ms with the heap frozen after loading, as it is, and in a copy without; medians of interleaved rounds."""
+    case = _case("fast-ml", "row")
+    file = case.folder / "rest_api" / "live.py"
+    frozen = file.read_text()
+    sources = {"frozen": frozen, "not frozen": frozen.replace("    gc.freeze()\n", "")}
+    found: dict[str, list[float]] = {name: [] for name in sources}
+    for _ in range(rounds):
+        for name, source in sources.items():
+            file.write_text(source)
+            found[name].append(_fired(case, asked).p99)
+            print(f"{name}: p99 {found[name][-1]:.1f} ms", flush=True)
+    return {name: median(p99) for name, p99 in found.items()}
+
+
+def _fired(case: Case, asked: argparse.Namespace, **environment: str) -> wrk.Result:
+    with case.start(asked.server_core, **environment) as running:
         case.check(running)
         wrk.fire(case.load, running.port, 32, 1, asked.load_core, WORK / "wrk.lua")
-        return wrk.fire(case.load, running.port, 32, asked.seconds, asked.load_core, WORK / "wrk.lua").rate
+        return wrk.fire(case.load, running.port, 32, asked.seconds, asked.load_core, WORK / "wrk.lua")
 
 
 def _case(name: str, shape: str) -> Case:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ def markdown(found: dict[str, Any]) -> str:
     if logs := found.get("logs"):
         rates = f"{logs['on']:,.0f} requests a second with, {logs['off']:,.0f} without"
         lines += [f"A log line for each request: {rates}; it costs {logs['cost']:.1%}.", ""]
+    if freeze := found.get("freeze"):
+        lines += ["p99 at 32 connections, the heap {}: {:.1f} ms; {}: {:.1f} ms.".format(*chain(*freeze.items())), ""]
     lines += [f"- {name} was left out: {reason}" for name, reason in found.get("unavailable", {}).items()]
     lines += ["", "Versions: " + "; ".join(_versions(*each) for each in found.get("versions", {}).items())]
     return "\n".join(lines) + "\n"
