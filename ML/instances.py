@@ -1,10 +1,10 @@
 """The JSON body of a prediction request: rows as objects or arrays, checked by a type made from the learned schema."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Annotated, Any, NotRequired
+from operator import itemgetter
+from typing import Annotated, Any, NamedTuple, NotRequired
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema, with_config
 from pydantic_core import ErrorDetails
@@ -24,11 +24,10 @@ class Parameters(TypedDict, total=False):
     probabilities: bool
 
 
-@dataclass(frozen=True)
-class Request:
-    """Converted rows, a list for each column, what the answer shall hold, and columns that the model does not know."""
+class Request(NamedTuple):
+    """Converted rows, a sequence for each column, what the answer shall hold, and columns unknown to the model."""
 
-    columns: list[list[Any]]
+    columns: Sequence[Sequence[Any]]
     rows: int
     probabilities: bool
     unused: list[str]
@@ -40,6 +39,8 @@ class Instances:
     def __init__(self, schema: Schema, target: str) -> None:
         self.schema, self.target = schema, target
         kinds = {column.name: _type(column) for column in schema.columns}
+        first, *others = schema.names
+        self._cells = itemgetter(first, *others) if others else lambda row: (row[first],)
         row = TypedDict("Row", kinds)  # type: ignore[misc]
         self.objects = TypeAdapter(_body(with_config(ConfigDict(extra="allow"))(row)))
         self.arrays = TypeAdapter(_body(tuple[tuple(kinds.values())]))  # type: ignore[misc]
@@ -58,10 +59,10 @@ class Instances:
             raise Invalid([self._explained(e) for e in found[: Invalid.most]], len(found)) from None
         rows = found["instances"]
         check_rows(len(rows), most_rows)
-        keys = range(len(self.schema.columns)) if as_arrays else self.schema.names
-        columns = [[row[key] for row in rows] for key in keys]
+        columns = list(zip(*(rows if as_arrays else map(self._cells, rows)), strict=True))
         unused = [] if as_arrays else self._unused(rows)
-        return Request(columns, len(rows), found.get("parameters", {}).get("probabilities", False), unused)
+        asked = found["parameters"].get("probabilities", False) if "parameters" in found else False
+        return Request(columns, len(rows), asked, unused)
 
     def _unused(self, rows: list[dict[str, Any]]) -> list[str]:
         width = len(self.schema.columns)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from operator import eq
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic_core import to_json
@@ -30,8 +30,7 @@ class CannotPredict(Problem):
     status = 422
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """Predictions in the target's own type, and probabilities, a list for each row, if asked for."""
 
     predictions: list[Any]
@@ -97,7 +96,7 @@ class Predictor:
     def _seconds(self, rows: int) -> float:
         """What a call takes: the best of three, since other threads may be at work."""
         row = to_json({"instances": self.schema.examples()[:1]})
-        columns = [column * rows for column in self.instances.parse(row, 1).columns]
+        columns = [list(column) * rows for column in self.instances.parse(row, 1).columns]
         call = partial(self.predict, self.table(columns), self.card.probabilities)
         return min(timeit.repeat(call, number=1, repeat=3))
 

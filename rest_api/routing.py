@@ -21,7 +21,10 @@ class WrongContentType(Problem):
 
 def check_content_type(scope: Scope, wanted: bytes) -> str:
     """The content type. Raises WrongContentType where the body is said to be something else."""
-    sent = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    sent = b""
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            sent = value
     if sent != wanted and sent.partition(b";")[0].strip().lower() != wanted:
         said = sent.decode("latin-1") or "a body without a type"
         raise WrongContentType(f"{scope['path']} takes {wanted.decode()}, not {said}; set the Content-Type header")
