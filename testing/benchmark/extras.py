@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from testing.benchmark import prepare, tables, wrk
+from testing.benchmark import compiling, prepare, tables, wrk
 from testing.benchmark.prepare import MODELS, WORK, Case
 from testing.benchmark.server import Server
 from testing.benchmark.systems import ALL, PASSWORD, USER
@@ -85,6 +85,11 @@ def logs(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
     cost = [1 - on / off for on, off in zip(rates["info"], rates["warning"], strict=True)]
     print(f"log lines cost {median(cost):.1%} of the throughput ({min(cost):.1%} to {max(cost):.1%})", flush=True)
     return {"on": median(rates["info"]), "off": median(rates["warning"]), "cost": median(cost), "costs": cost}
+
+
+def compiled(_: int, asked: argparse.Namespace) -> dict[str, Any]:
+    """What compiling brings to common estimators: the cards' figures."""
+    return compiling.cards(_case("fast-ml", "row").python)
 
 
 def freeze(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:

@@ -16,7 +16,13 @@ from testing.benchmark.wrk import Load
 
 HERE = Path(__file__).parent
 WORK = environments.FOLDER
-MODELS = {"svc": "iris_train.csv", "logistic": "iris_train.csv", "forest": "iris_train.csv", "mixed": "mixed_train.csv"}
+MODELS = {
+    "svc": "iris_train.csv",
+    "logistic": "iris_train.csv",
+    "forest": "iris_train.csv",
+    "mixed": "mixed_train.csv",
+    "boosting": "mixed_train.csv",
+}
 TARGETS = {"iris_train.csv": "species", "mixed_train.csv": "leaves"}
 BOUNDARY = "benchmark"
 

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from testing.benchmark import environments
+from testing.benchmark import compiling, environments
 from testing.benchmark.summary import Ratio, Rows, Spread, pick, ratios, spread
 from testing.benchmark.systems import ALL
 
@@ -15,6 +15,7 @@ TITLES = {
     ("logistic", "row"): "One JSON row, scaled logistic regression",
     ("forest", "row"): "One JSON row, forest of 100",
     ("mixed", "row"): "One JSON row of numbers and text, pipeline of 8 columns",
+    ("boosting", "row"): "One JSON row of numbers and text, the default classifier",
     ("svc", "csv"): "CSV upload of 45 rows with accuracy in the answer, SVC",
 }
 
@@ -70,6 +71,8 @@ def markdown(found: dict[str, Any]) -> str:
     if logs := found.get("logs"):
         rates = f"{logs['on']:,.0f} requests a second with, {logs['off']:,.0f} without"
         lines += [f"A log line for each request: {rates}; it costs {logs['cost']:.1%}.", ""]
+    if compiled := found.get("compiled"):
+        lines += ["## Compiled models", "", *compiling.table(compiled), ""]
     if freeze := found.get("freeze"):
         lines += ["p99 at 32 connections, the heap {}: {:.1f} ms; {}: {:.1f} ms.".format(*chain(*freeze.items())), ""]
     lines += [f"- {name} was left out: {reason}" for name, reason in found.get("unavailable", {}).items()]
