@@ -14,7 +14,7 @@ from ML.predictor import Answer, CannotPredict, Predictor
 TOLERANCE = 1e-9
 SMALLEST = 1e-6
 """Of a probability: 1 - p knows 16 digits after the point, so that smaller ones are compared as if they were this."""
-REFUSED = 8
+REFUSED = 16
 """So many rows of a refused table are asked one by one."""
 
 
@@ -24,7 +24,7 @@ class Different(Exception):
 
 @dataclass
 class Proof:
-    """On so many rows both gave the same labels, and probabilities or values that differ by this, relative."""
+    """On so many rows both gave the same labels, or refused them, and numbers that differ by this, relative."""
 
     rows: int = 0
     difference: float = 0.0
@@ -51,7 +51,7 @@ def _compare(proof: Proof, original: Predictor, compiled: Predictor, name: str, 
         raise Different(f"Of {name}, the compiled form {'answers' if have else 'refuses'} what the original does not")
     if want and have:
         proof.difference = max(proof.difference, _difference(original, want, have, name))
-        proof.rows += rows
+    proof.rows += rows
 
 
 def _answer(predictor: Predictor, table: Table) -> Answer | None:
