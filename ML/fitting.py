@@ -48,7 +48,9 @@ def fit(card: Card, data: bytes) -> None:
             card.metrics = _score(estimator, model, X[held], labels[held])
             card.train_metrics = _score(estimator, model, X[~held], labels[~held])
         with _stage(card, "save"):
-            _save(card, model, X)
+            saved = _save(card, model, X)
+        with _stage(card, "compile"):
+            card.compiled = _compiled(card, saved, X)
 
 
 def check(model: str, data: bytes, target_variable: str) -> None:
@@ -107,8 +109,8 @@ def _score(estimator: estimators.Estimator, model: Any, X: pd.DataFrame, y: Any)
     return {name: float(value) for name, value in scores.items() if math.isfinite(value)}
 
 
-def _save(card: Card, model: Any, X: pd.DataFrame) -> None:
-    """Saves the model, and proves that what was saved answers like what was scored."""
+def _save(card: Card, model: Any, X: pd.DataFrame) -> predictor.Predictor:
+    """Saves the model, and proves that what was saved answers like what was scored; as it would be served."""
     assert card.target and card.features
     card.probabilities = hasattr(model, "predict_proba")
     if card.target.task == "classification" and hasattr(model, "classes_"):
@@ -135,7 +137,7 @@ def _save(card: Card, model: Any, X: pd.DataFrame) -> None:
     card.batched = _answers_alone(loaded, X.iloc[:ALONE], answers)
     if not card.batched:
         card.notes.append("a row's answer depends on the rows beside it, so each request is predicted by itself")
-    card.compiled = _compiled(card, bare or loaded, X)
+    return bare or loaded
 
 
 def _nameless(card: Card, folder: Path, X: pd.DataFrame, answers: list[Any]) -> predictor.Predictor | None:
@@ -148,15 +150,17 @@ def _nameless(card: Card, folder: Path, X: pd.DataFrame, answers: list[Any]) -> 
     return bare if predictor.same(_both(bare, X.to_numpy()), answers) else None
 
 
-def _compiled(card: Card, served: predictor.Predictor, X: pd.DataFrame) -> Compiled:
-    """What came of compiling the model, which else is served as it is."""
+def _compiled(card: Card, saved: predictor.Predictor, X: pd.DataFrame) -> Compiled:
+    """What came of compiling the saved model, which else is served as it is."""
     if settings().runtime == "sklearn":
         return Compiled(why="RUNTIME was sklearn when it was trained")
     if not card.batched:
         return Compiled(why="A row's answer depends on the rows beside it")
-    from ML.compiled import compiling  # here, because the server imports this module and needs no converter
-
-    return compiling.compiled(card, served, X, store.folder(card.model, card.version))
+    try:
+        from ML.compiled import compiling  # here, because the server imports this module and needs no converter
+    except ImportError as error:
+        return Compiled(why=f"It can't be compiled without {error.name}")
+    return compiling.compiled(card, saved, X, store.folder(card.model, card.version))
 
 
 def _answers_alone(loaded: predictor.Predictor, X: pd.DataFrame, answers: list[Any]) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -203,3 +204,22 @@ def test_a_worker_loads_a_compiled_model_without_scikit_learns_form_of_it_and_wi
     environment = server.environment | {"RUNTIME": "auto"}
     found = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, env=environment, text=True)
     assert found == "Compiled False True\n"
+
+
+@pytest.mark.parametrize(
+    ("package", "why"), [("onnx", "It can't be compiled without onnx"), ("onnxruntime", "It can't be run: ")]
+)
+def test_without_its_packages_a_training_publishes_what_scikit_learn_serves(
+    tmp_path: Path, package: str, why: str
+) -> None:
+    """A module that is None in `sys.modules` can't be imported, as if it were not installed."""
+    code = f"""if True:
+        import sys
+        sys.modules[{package!r}] = None
+        from ML import predictor, training
+        card = training.run("classifier", {CSV.encode()!r}, "y", "command")
+        print(card.compiled.used, card.compiled.why, type(predictor.load("classifier", 1).model).__name__)"""
+    environment = {**os.environ, "MODELS_DIR": str(tmp_path)}
+    found = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, env=environment, text=True)
+    assert found.startswith(f"False {why}") and found.endswith(" Pipeline\n")
+    assert not list(tmp_path.rglob("*.onnx"))

@@ -25,7 +25,9 @@ log = logging.getLogger("fast_ml.compiling")
 FILE = "compiled.onnx"
 ROWS = (1, 32, 10_000)
 ALLOWED = 0.3
-"""Seconds that the original may take for the rows of the proof."""
+"""Seconds that the original may take for each kind of rows that are made up for the proof."""
+LEARNED = 2.0
+"""Seconds that it may take for those of the training."""
 TIMED = 1.0
 """Seconds that it may take when it is timed; past that fewer rows must do."""
 MOST_ROWS, FEWEST_ROWS = 20_000, 200
@@ -63,8 +65,8 @@ def _compiled(card: Card, original: Predictor, X: pd.DataFrame, path: Path) -> C
     made = predictor.make(card, model)
     some = _repeated([X.iloc[:1000, place].tolist() for place in range(X.shape[1])], 1000)
     each = _best(original, some) / len(some[0])
-    most = max(FEWEST_ROWS, min(MOST_ROWS, int(ALLOWED / each)))
-    proof = prove(original, made, probes(card.features, X, thresholds, most))
+    learned, most = (max(FEWEST_ROWS, min(MOST_ROWS, int(allowed / each))) for allowed in (LEARNED, ALLOWED))
+    proof = prove(original, made, probes(card.features, X.iloc[:learned], thresholds, most))
     found.rows, found.difference = proof.rows, proof.difference
     found.seconds = _timed(original, made, some, int(TIMED / each))
     found.why = _slower(found.seconds)

@@ -9,7 +9,7 @@ from onnx import AttributeProto, numpy_helper
 
 from ML.compiled.graph import TREES, Columns, Graph, Unsupported
 
-MOST_NODES = 2_000_000
+MOST_NODES = 1_000_000
 """More take the training minutes and the server hundreds of megabytes."""
 SUM, LESS_OR_EQUAL = 1, 0
 

@@ -19,10 +19,10 @@ SHARE = 0.25
 
 
 def probes(schema: Schema, X: pd.DataFrame, thresholds: dict[int, Any], most: int) -> Iterator[tuple[str, Table]]:
-    """Tables of up to so many rows each, with what they are."""
+    """The rows of the training, and tables of up to so many rows that are made up around them, with what they are."""
     rng = np.random.default_rng(0)
     known = [X.iloc[:, place].to_numpy() for place in range(len(schema.columns))]
-    yield "rows of the training", _lists([values[:most] for values in known])
+    yield "rows of the training", _lists(known)
     few = max(1, most // 4)
     yield "made-up rows inside of what was learned", _lists(_drawn(rng, known, few, 0.0))
     yield "made-up rows outside of what was learned", _lists(_drawn(rng, known, few, 1.0))

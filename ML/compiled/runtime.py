@@ -83,7 +83,7 @@ class Compiled:
 
 def load(path: Path, sha256: str, version: str, schema: Schema, classes: Sequence[Any] | None) -> Compiled:
     """The compiled model in a file. Raises Unusable, and Untrusted where its bytes are not what was published."""
-    if version != installed():
+    if not version or version != installed():
         raise Unusable(f"it was compiled for {LIBRARY} {version}, and here is {installed() or 'none'}")
     if not path.exists():
         raise Unusable(f"{path} is not there")
