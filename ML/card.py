@@ -11,6 +11,24 @@ from ML.target import Target
 Origin = Literal["sample", "upload", "command"]
 
 
+class Compiled(BaseModel):
+    """What came of compiling a version: whether it is served compiled, and why not."""
+
+    used: bool = False
+    why: str = ""
+    """Why the original serves; empty where the compiled form does."""
+    file: str = ""
+    sha256: str = ""
+    runtime: str = ""
+    """The version of ONNX Runtime that it was proven with."""
+    rows: int = 0
+    """On so many rows both gave the same labels."""
+    difference: float = 0.0
+    """The largest of a probability or value on them, relative."""
+    seconds: dict[str, dict[str, float]] = {}
+    """What so many rows take, by rows: `original` and `compiled`."""
+
+
 class Card(BaseModel):
     """What is known of a version. A training job is a version in state `training`."""
 
@@ -35,6 +53,7 @@ class Card(BaseModel):
     """Whether a row is answered the same alone and among others, so that callers may share a call."""
     nameless: bool = False
     """Whether it answers a plain array as it answers a table with names, and is served with arrays."""
+    compiled: Compiled | None = None
     checks: list[Any] = []
     file: str = ""
     sha256: str = ""

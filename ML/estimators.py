@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from ML.target import Task
 
 SOURCE = ROOT / "ML" / "src"
 DATA = ROOT / "ML" / "data"
-LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "skops")
+LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "skops", "onnxruntime")
 
 
 class Estimator(NamedTuple):
@@ -69,8 +70,12 @@ def task(model: Any) -> Task | None:
 
 
 def libraries() -> dict[str, str]:
-    """The versions of the libraries that decide what a model answers."""
-    return {name: metadata.version(name) for name in LIBRARIES}
+    """The versions of the libraries that decide what a model answers, and how: without the last scikit-learn serves."""
+    found = {}
+    for name in LIBRARIES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def fingerprint(data: bytes, target: str) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from ML import estimators, holdout, nameless, payload, predictor, schema, store, target
-from ML.card import Card
+from ML.card import Card, Compiled
 from ML.config.config import settings
 from ML.errors import Invalid, Problem
 from ML.table import Table, read
@@ -48,7 +48,9 @@ def fit(card: Card, data: bytes) -> None:
             card.metrics = _score(estimator, model, X[held], labels[held])
             card.train_metrics = _score(estimator, model, X[~held], labels[~held])
         with _stage(card, "save"):
-            _save(card, model, X)
+            saved = _save(card, model, X)
+        with _stage(card, "compile"):
+            card.compiled = _compiled(card, saved, X)
 
 
 def check(model: str, data: bytes, target_variable: str) -> None:
@@ -107,8 +109,8 @@ def _score(estimator: estimators.Estimator, model: Any, X: pd.DataFrame, y: Any)
     return {name: float(value) for name, value in scores.items() if math.isfinite(value)}
 
 
-def _save(card: Card, model: Any, X: pd.DataFrame) -> None:
-    """Saves the model, and proves that what was saved answers like what was scored."""
+def _save(card: Card, model: Any, X: pd.DataFrame) -> predictor.Predictor:
+    """Saves the model, and proves that what was saved answers like what was scored; as it would be served."""
     assert card.target and card.features
     card.probabilities = hasattr(model, "predict_proba")
     if card.target.task == "classification" and hasattr(model, "classes_"):
@@ -130,20 +132,35 @@ def _save(card: Card, model: Any, X: pd.DataFrame) -> None:
             "The saved model does not answer like the fitted one; does it predict at random without a random_state, "
             "or has it state that can't be saved?"
         )
-    card.nameless = _nameless(card, folder, some, answers)
+    bare = _nameless(card, folder, some, answers)
+    card.nameless = bare is not None
     card.batched = _answers_alone(loaded, X.iloc[:ALONE], answers)
     if not card.batched:
         card.notes.append("a row's answer depends on the rows beside it, so each request is predicted by itself")
+    return bare or loaded
 
 
-def _nameless(card: Card, folder: Path, X: pd.DataFrame, answers: list[Any]) -> bool:
-    """Whether the saved model answers an array of the rows as it answered their table."""
+def _nameless(card: Card, folder: Path, X: pd.DataFrame, answers: list[Any]) -> predictor.Predictor | None:
+    """The saved model without its names, if it answers an array of the rows as it answered their table."""
     model = payload.load(folder / card.file, card.sha256)
     nameless.forget_names(model)
     if not (card.features and nameless.suits(model, card.features, X)):
-        return False
+        return None
     bare = predictor.make(card, model)
-    return predictor.same(_both(bare, X.to_numpy()), answers)
+    return bare if predictor.same(_both(bare, X.to_numpy()), answers) else None
+
+
+def _compiled(card: Card, saved: predictor.Predictor, X: pd.DataFrame) -> Compiled:
+    """What came of compiling the saved model, which else is served as it is."""
+    if settings().runtime == "sklearn":
+        return Compiled(why="RUNTIME was sklearn when it was trained")
+    if not card.batched:
+        return Compiled(why="A row's answer depends on the rows beside it")
+    try:
+        from ML.compiled import compiling  # here, because the server imports this module and needs no converter
+    except ImportError as error:
+        return Compiled(why=f"It can't be compiled without {error.name}")
+    return compiling.compiled(card, saved, X, store.folder(card.model, card.version))
 
 
 def _answers_alone(loaded: predictor.Predictor, X: pd.DataFrame, answers: list[Any]) -> bool:

@@ -41,21 +41,21 @@ def save(model: Any, folder: Path) -> tuple[str, str]:
         _pickle(model, path)
     else:
         path.write_bytes(data)
+    return path.name, seal(path)
+
+
+def seal(path: Path) -> str:
+    """The SHA-256 of a file that was written, and is on the disk from now on."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
-    return path.name, hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def load(path: Path, sha256: str) -> Any:
     """The model in a file. Raises Untrusted, before anything of it runs, if its bytes or types are not as expected."""
     if path.name == JOBLIB and not settings().allow_joblib:
         raise Untrusted(f"{path} is a pickle, which can run any code; set ALLOW_JOBLIB=true if you trust it")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise Untrusted(f"{path} can't be read ({error.strerror}); train again or roll back") from None
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise Untrusted(f"{path} is not the file that was published: its SHA-256 differs; train again or roll back")
+    data = read(path, sha256)
     if path.name == JOBLIB:
         return joblib.load(path)
     untrusted = skops.io.get_untrusted_types(data=data)
@@ -65,6 +65,17 @@ def load(path: Path, sha256: str) -> Any:
             "name them in TRUSTED_TYPES if you know them"
         )
     return skops.io.loads(data, trusted=untrusted)
+
+
+def read(path: Path, sha256: str) -> bytes:
+    """The bytes of a published file. Raises Untrusted where they are not those that were published."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Untrusted(f"{path} can't be read ({error.strerror}); train again or roll back") from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise Untrusted(f"{path} is not the file that was published: its SHA-256 differs; train again or roll back")
+    return data
 
 
 def _pickle(model: Any, path: Path) -> None:

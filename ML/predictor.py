@@ -1,5 +1,6 @@
 """A version, loaded: immutable, so that a request is checked and answered by one version."""
 
+import logging
 import math
 import timeit
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from operator import eq
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +16,15 @@ from pydantic_core import to_json
 
 from ML import nameless, payload, store
 from ML.card import Card
+from ML.compiled import runtime
+from ML.compiled.runtime import Compiled
+from ML.config.config import settings
 from ML.errors import Conflict, Problem
 from ML.instances import Instances
 from ML.schema import Schema
 from ML.target import Target
+
+log = logging.getLogger("fast_ml.predictor")
 
 TOLERANCE = 1e-9
 QUICK = 0.001
@@ -46,6 +53,7 @@ class Predictor:
     target: Target
     instances: Instances
     model: Any
+    """The estimator, or its compiled form."""
     quick_rows: int = 0
     """The most rows that it answers within QUICK, measured when it was loaded."""
 
@@ -55,7 +63,9 @@ class Predictor:
         return f"{self.card.model}/{self.card.version}"
 
     def table(self, columns: Sequence[Sequence[Any]]) -> Any:
-        """Converted values, a sequence for each column, as what the model takes: a DataFrame, or an array if it can."""
+        """Converted values, a sequence for each column, as what the model takes: a DataFrame, an array, or a feed."""
+        if isinstance(self.model, Compiled):
+            return self.model.table(columns)
         return nameless.array(columns) if self.card.nameless else self.schema.frame(columns)
 
     def predict(self, X: Any, probabilities: bool = False) -> Answer:
@@ -63,6 +73,8 @@ class Predictor:
         if probabilities and not self.card.probabilities:
             raise CannotPredict(f"The model {self.card.model} has no probabilities; leave the parameter out")
         try:
+            if isinstance(self.model, Compiled):
+                return Answer(*self.model.answer(X, probabilities))
             predictions = self.target.from_model(self.model.predict(X))
             shares = np.asarray(self.model.predict_proba(X)).tolist() if probabilities else None
         except (ValueError, TypeError) as error:
@@ -102,7 +114,7 @@ class Predictor:
 
 
 def make(card: Card, model: Any) -> Predictor:
-    """A predictor from a card that has its schema and target, and a fitted model."""
+    """A predictor from a card that has its schema and target, and a fitted model or its compiled form."""
     assert card.features and card.target
     if card.nameless:
         nameless.forget_names(model)
@@ -117,14 +129,42 @@ def load(name: str, version: int) -> Predictor:
     card = store.read(name, version)
     if card.state != "ready":
         raise Conflict(f"Version {version} of {name} is {card.state}; only one that is ready can answer")
-    loaded = make(card, payload.load(store.folder(name, version) / card.file, card.sha256))
-    if card.checks and not same(loaded.check_answers(), card.checks):
+    folder = store.folder(name, version)
+    if compiled := _compiled(card, folder):
+        return compiled
+    loaded = make(card, payload.load(folder / card.file, card.sha256))
+    if not _replays(loaded):
         made = ", ".join(f"{library} {number}" for library, number in card.libraries.items())
         raise Conflict(
             f"Version {version} of {name} answers its check rows differently than when it was trained with {made}; "
             "train it again"
         )
     return loaded
+
+
+def _compiled(card: Card, folder: Path) -> Predictor | None:
+    """The compiled version; None where there is none, and with a log line where there is but the original must do."""
+    entry = card.compiled
+    if not (entry and entry.used and card.features and card.target):
+        return None
+    # The original too is what was published: it answers as soon as the compiled one may not.
+    payload.read(folder / card.file, card.sha256)
+    try:
+        if settings().runtime == "sklearn":
+            raise runtime.Unusable("RUNTIME is sklearn")
+        path, classes = folder / entry.file, card.target.classes
+        loaded = make(card, runtime.load(path, entry.sha256, entry.runtime, card.features, classes))
+        if not _replays(loaded):
+            raise runtime.Unusable("compiled, it answers its check rows differently than when it was trained")
+    except runtime.Unusable as error:
+        log.warning("%s/%s is served by scikit-learn: %s", card.model, card.version, error)
+        return None
+    return loaded
+
+
+def _replays(loaded: Predictor) -> bool:
+    """Whether it answers the check rows, if there are any, as it did when it was trained."""
+    return not loaded.card.checks or same(loaded.check_answers(), loaded.card.checks)
 
 
 def same(a: Any, b: Any) -> bool:

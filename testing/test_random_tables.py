@@ -62,7 +62,7 @@ def store(tmp_path_factory):
 
 
 def predicted(live, columns):
-    answer = live.predict(live.schema.frame(columns), live.card.probabilities)
+    answer = live.predict(live.table(columns), live.card.probabilities)
     return [answer.predictions, answer.probabilities]
 
 

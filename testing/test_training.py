@@ -16,7 +16,8 @@ def test_training_by_hand_publishes_a_version(project):
         card = of.card("classifier", version)
         assert [card["state"], card["origin"], of.live()] == ["ready", "command", version]
     assert card["rows"]["train"] + card["rows"]["holdout"] == 60 and set(card["metrics"]) == set(card["train_metrics"])
-    assert sorted(path.name for path in (of.store / "classifier" / "2").iterdir()) == ["card.json", "model.skops"]
+    files = sorted(path.name for path in (of.store / "classifier" / "2").iterdir())
+    assert files == ["card.json", "compiled.onnx", "model.skops"]
 
 
 @pytest.mark.parametrize(

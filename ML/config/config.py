@@ -7,7 +7,7 @@ import sys
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import joblib
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -70,6 +70,10 @@ class Settings(BaseSettings):
         (), description="Further types that a skops file may hold, such as `mypackage.MyModel`, separated by commas"
     )
 
+    runtime: Literal["auto", "sklearn"] = Field(
+        "auto", description="`auto` compiles models and serves them so where that is proven equal; `sklearn` never does"
+    )
+
     log_file: Path | None = Field(None, description="File that gets the log lines too; `make run` sets `ML_server.log`")
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="Least level logged: debug, info, warning or error"
@@ -80,7 +84,7 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
-    @field_validator("log_level", mode="before")
+    @field_validator("log_level", "runtime", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
