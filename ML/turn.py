@@ -8,7 +8,7 @@ from ML import failure, process, store
 from ML.card import Card, Origin
 from ML.errors import Conflict
 
-AWHILE = 0.5
+AWHILE, LONGER = 0.5, 5.0
 """Seconds for which a lock may be taken by somebody who only looks whether a training lives."""
 
 
@@ -16,9 +16,11 @@ AWHILE = 0.5
 def taken(model: str) -> Iterator[int]:
     """Holds the training lock, what the dead left cleared. Raises Conflict while another training is under way."""
     with ExitStack() as held:
-        given_up = time.monotonic() + AWHILE
+        began = time.monotonic()
         while (lock := _entered(held, model)) is None:
-            if time.monotonic() > given_up:
+            waited = time.monotonic() - began
+            # One that is ready may have its process on the way out.
+            if waited > (AWHILE if under_way(model) else LONGER):
                 raise busy(model)
             time.sleep(0.02)
         failure.sweep(model)
@@ -46,8 +48,11 @@ def claim(model: str, data: bytes, target_variable: str, origin: Origin, force: 
 
 def busy(model: str) -> Conflict:
     """What to tell somebody whose training has to wait for another."""
-    under_way = [card.version for card in store.cards(model) if card.state == "training"]
     return Conflict(
-        f"Version {under_way[0] if under_way else '?'} of {model} is in training; try again when it has ended, "
-        "or DELETE it"
+        f"Version {under_way(model) or '?'} of {model} is in training; try again when it has ended, or DELETE it"
     )
+
+
+def under_way(model: str) -> int | None:
+    """The version in training."""
+    return next((card.version for card in store.cards(model) if card.state == "training"), None)
