@@ -86,12 +86,17 @@ async def begin(model: str, data: bytes, target: str, force: bool) -> Job:
 
 
 def _known(model: str, data: bytes, target: str) -> Card | None:
-    """The newest version that was trained from the same, made live unless it was held back."""
+    """The newest version that was trained from the same, made live unless it was held back.
+
+    A sample's does not count: it gives way to the next sample, and what somebody uploads stays.
+    """
     fingerprint, live = estimators.fingerprint(data, target), store.current(model)
     same = [
         card
         for card in store.cards(model)
-        if card.state == "ready" and card.fingerprint == fingerprint and card.holdout in (None, settings().holdout)
+        if (card.state, card.fingerprint) == ("ready", fingerprint)
+        and card.origin != "sample"
+        and card.holdout in (None, settings().holdout)
     ]
     for card in sorted(same, key=lambda card: card.version != live):
         try:

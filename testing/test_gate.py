@@ -103,11 +103,11 @@ def test_the_tolerance_is_a_setting(empty):
 
 
 def test_a_difference_that_may_be_chance_holds_nothing_back(empty):
-    """One row of fourteen is 7 %, and one row."""
-    y = np.array([1.0] * 14)
-    lost = np.arange(14) == 3
-    assert gate._error(lambda chosen: float(lost[chosen].mean()), 14) == pytest.approx(1 / 14, rel=0.1)
-    assert (y.mean() - (~lost).mean()) < gate.BEYOND_CHANCE / 14
+    """Three rows of fourteen are 21 %, and three rows."""
+    for lost, told_apart in ((1, False), (3, False), (6, True)):
+        right = np.arange(14) >= lost
+        error = gate._error(lambda chosen, right=right: float(1 - right[chosen].mean()), 14)
+        assert (lost / 14 > gate.BEYOND_CHANCE * error) == told_apart
 
 
 def test_the_standard_error_is_that_of_a_mean():
