@@ -110,7 +110,7 @@ def stop(model: str, version: int) -> bool:
 
 def _reason(card: Card, code: int | None) -> Problem:
     """Why a process is gone, as far as can be told from its exit code and from what it left."""
-    if (store.folder(card.model, card.version) / process.STOP).exists() or card.error_status == Stopped.status:
+    if (store.folder(card.model, card.version) / store.STOP).exists() or card.error_status == Stopped.status:
         return Stopped("the training was stopped: somebody deleted its version")
     passed = (datetime.now(UTC) - card.created).total_seconds()
     if code == -signal.SIGALRM or (code is None and passed >= settings().train_timeout):

@@ -11,7 +11,7 @@ from pathlib import Path
 from ML import store
 from ML.config.config import settings
 
-LOCK, STOP = "training", "stop"
+LOCK = "training"
 PRIORITY = 10
 LOOK = 0.5
 """Seconds between two looks for somebody's wish to stop."""
@@ -29,13 +29,13 @@ def settle(model: str, version: int) -> None:
     # Undone by nobody: the kernel ends the process, whatever library it is in.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(settings().train_timeout)
-    threading.Thread(target=_obey, args=(store.folder(model, version) / STOP,), daemon=True).start()
+    threading.Thread(target=_obey, args=(store.folder(model, version) / store.STOP,), daemon=True).start()
 
 
 def stop(model: str, version: int) -> None:
     """Ends the process that trains a version. One of another machine or container finds the file and ends itself."""
     with suppress(OSError):
-        (store.folder(model, version) / STOP).touch()
+        (store.folder(model, version) / store.STOP).touch()
     with suppress(OSError, ValueError):
         number, pid, born = (store.folder(model) / LOCK).read_text().split()
         if int(number) == version:

@@ -16,7 +16,7 @@ from ML.errors import Conflict, NotFound, NotReady
 
 log = logging.getLogger("fast_ml.store")
 
-CARD, POINTER, UPLOAD = "card.json", "current", "upload.csv"
+CARD, POINTER, UPLOAD, STOP = "card.json", "current", "upload.csv", "stop"
 
 
 def folder(model: str, version: int | None = None) -> Path:
@@ -152,8 +152,9 @@ def clear(model: str) -> None:
         for number in numbers:
             if not (folder(model, number) / CARD).exists():
                 _remove(model, number)
-        for file in folder(model).glob(f".{POINTER}.*"):
-            file.unlink()
+        for pattern in (f".{POINTER}.*", f"*/.{CARD}.*", f"*/{STOP}"):
+            for file in folder(model).glob(pattern):
+                file.unlink()
         _prune(model)
 
 

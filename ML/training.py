@@ -4,7 +4,6 @@ import argparse
 import logging
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from ML import estimators, failure, fitting, process, store, turn
@@ -20,18 +19,17 @@ def train(card: Card) -> Card:
 
     Whatever happens, the card says it: a failed one holds the message, and its folder nothing else.
     """
-    path = store.folder(card.model, card.version) / store.UPLOAD
+    upload = store.folder(card.model, card.version) / store.UPLOAD
     try:
-        fitting.fit(card, path.read_bytes())
+        data = upload.read_bytes()
+        upload.unlink()
+        fitting.fit(card, data)
         live = store.publish(card)
     except Exception as error:
         if not isinstance(error, Problem):
             log.exception("training of %s/%s failed", card.model, card.version)
         failure.fail(card, error)
         raise
-    finally:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
     log.info("%s/%s %s %s", card.model, card.version, "is live" if live else "is ready, not live", card.metrics)
     return card
 
