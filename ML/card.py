@@ -29,6 +29,19 @@ class Compiled(BaseModel):
     """What so many rows take, by rows: `original` and `compiled`."""
 
 
+class Comparison(BaseModel):
+    """How a new version and the one that was live scored on the same rows, which neither was fitted to."""
+
+    score: str
+    """The primary score: the first of the estimator's `score`."""
+    new: float
+    live: float
+    live_version: int
+    rows: int
+    worse: bool
+    """Whether the new one is worse by more than GATE_TOLERANCE, and by more than chance explains."""
+
+
 class Card(BaseModel):
     """What is known of a version. A training job is a version in state `training`."""
 
@@ -41,6 +54,16 @@ class Card(BaseModel):
     created: datetime
     replaces: int | None = None
     """The version that was live when training began; if another is live at its end, somebody chose that one by hand."""
+    ended: datetime | None = None
+    forced: bool = False
+    """Whether it goes live however it compares with the version that is live."""
+    held_back: bool = False
+    """Whether it is ready and yet was not made live; the last of the notes says why."""
+    gate: Comparison | None = None
+    holdout: float | None = None
+    """The share of the rows that was to be held out."""
+    kept: list[Any] = []
+    """Classes with held-out rows that were fitted to all the same, as no other row of them was there."""
     seconds: dict[str, float] = {}
     rows: dict[str, int] = {}
     metrics: dict[str, float | None] = {}

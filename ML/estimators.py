@@ -84,6 +84,11 @@ def fingerprint(data: bytes, target: str) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
+def outdated(source: str) -> bool:
+    """Whether ML/src has changed since a version was trained whose card has this `source`."""
+    return bool(source) and source != code()
+
+
 def code() -> str:
     """SHA-256 over the files of ML/src."""
     files = [(path.name, path.read_bytes()) for path in sorted(SOURCE.glob("*.py"))]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ML import estimators, holdout, nameless, payload, predictor, schema, store, target
+from ML import estimators, gate, holdout, nameless, payload, predictor, schema, store, target
 from ML.card import Card, Compiled
 from ML.config.config import settings
 from ML.errors import Invalid, Problem
@@ -37,7 +37,10 @@ def fit(card: Card, data: bytes) -> None:
         X, y = _learn(card, read(data, settings().max_body_bytes), model)
     assert card.target
     with _stage(card, "holdout"):
-        held = holdout.mask(X, y, settings().holdout, card.target.task == "classification")
+        classify, card.holdout = card.target.task == "classification", settings().holdout
+        chosen = holdout.below(X, card.holdout)
+        held = holdout.spare(chosen, y, classify)
+        card.kept = sorted(set(y[chosen & ~held].tolist())) if classify else []
         card.rows = {"train": int((~held).sum()), "holdout": int(held.sum())}
         card.notes += filter(None, [holdout.note(card.rows["holdout"])])
     labels = card.target.to_model(y)
@@ -47,6 +50,8 @@ def fit(card: Card, data: bytes) -> None:
         with _stage(card, "score"):
             card.metrics = _score(estimator, model, X[held], labels[held])
             card.train_metrics = _score(estimator, model, X[~held], labels[~held])
+        with _stage(card, "compare"):
+            gate.compare(card, estimator, model, X[held], y[held])
         with _stage(card, "save"):
             saved = _save(card, model, X)
         with _stage(card, "compile"):

@@ -16,7 +16,7 @@ from ML.errors import Conflict, NotFound, NotReady
 
 log = logging.getLogger("fast_ml.store")
 
-CARD, POINTER, UPLOAD = "card.json", "current", "upload.csv"
+CARD, POINTER, UPLOAD, STOP = "card.json", "current", "upload.csv", "stop"
 
 
 def folder(model: str, version: int | None = None) -> Path:
@@ -94,22 +94,22 @@ def live(model: str) -> Card:
 
 
 def publish(card: Card) -> bool:
-    """Saves a trained version, and makes it live unless another became live meanwhile, which is respected."""
+    """Saves a trained version, and makes it live unless it is held back: it is worse, or another was made live."""
     with locked(card.model):
-        free = current(card.model) == card.replaces
-        if not free:
+        if current(card.model) != card.replaces:
+            card.held_back = True
             card.notes.append(
                 f"held back: version {current(card.model)} was made live by hand while this one was trained"
             )
-        card.state = "ready"
+        card.state, card.ended = "ready", datetime.now(UTC)
         write(card)
-        if free:
+        if not card.held_back:
             _point(card.model, card.version)
         try:
             _prune(card.model)
         except OSError as error:  # what is published stays published
             log.warning("old versions of %s can't be deleted: %s", card.model, error)
-    return free
+    return not card.held_back
 
 
 def promote(model: str, version: int) -> Card:
@@ -119,6 +119,9 @@ def promote(model: str, version: int) -> Card:
         if card.state != "ready":
             raise Conflict(f"Version {version} of {model} is {card.state}; only one that is ready can go live")
         _point(model, version)
+        if card.held_back:  # no longer
+            card.held_back = False
+            write(card)
     return card
 
 
@@ -129,8 +132,30 @@ def delete(model: str, version: int) -> None:
         if version == current(model):
             raise Conflict(f"Version {version} of {model} is live; make another one live first")
         if card.state == "training":
-            raise Conflict(f"Version {version} of {model} is in training; wait until it ends")
+            raise Conflict(f"Version {version} of {model} is in training; stop it first")
         _remove(model, version)
+
+
+def strip(model: str, version: int) -> None:
+    """Deletes a version's files but its card."""
+    for file in folder(model, version).iterdir():
+        file.unlink() if file.name != CARD else None
+
+
+def clear(model: str) -> None:
+    """Deletes what processes left that died while they wrote, and cards of old failures. Call it with no training on.
+
+    The empty folder of the highest number stays, so that no later version gets the number of a deleted one.
+    """
+    with locked(model):
+        numbers = _numbers(model)
+        for number in numbers:
+            if not (folder(model, number) / CARD).exists():
+                _remove(model, number)
+        for pattern in (f".{POINTER}.*", f"*/.{CARD}.*", f"*/{STOP}"):
+            for file in folder(model).glob(pattern):
+                file.unlink()
+        _prune(model)
 
 
 @contextmanager
@@ -139,8 +164,12 @@ def locked(model: str, name: str = "lock", wait: bool = True) -> Iterator[int]:
 
     Raises BlockingIOError where it is taken and `wait` is false.
     """
-    folder(model).mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder(model) / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    path = folder(model) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError:  # the disk is read-only, or full and the file missing: one that is there can be locked all the same
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield descriptor
@@ -161,25 +190,29 @@ def _point(model: str, version: int) -> None:
 def _replace(path: Path, text: str) -> None:
     """Rename is atomic: readers see the old text or the new one, and after a crash too."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            aside.unlink()
+        raise
 
 
 def _prune(model: str) -> None:
-    """Keeps the newest ready versions, the live one and the one before it, and the cards of failures since the oldest.
+    """Keeps the newest ready versions, the live one and the one before it, and the cards of as many failures since.
 
     The one before it is what somebody wants who has to roll back.
     """
-    found = cards(model)
-    ready = [card.version for card in found if card.state == "ready"]
-    now = current(model)
-    kept = {*ready[: settings().keep_versions], now, *(card.replaces for card in found if card.version == now)}
-    oldest = min(ready[: settings().keep_versions], default=0)
+    found, most, now = cards(model), settings().keep_versions, current(model)
+    ready = [card.version for card in found if card.state == "ready"][:most]
+    failed = [card.version for card in found if card.state == "failed" and card.version > min(ready, default=0)][:most]
+    kept = {*ready, *failed, now, *(card.replaces for card in found if card.version == now)}
     for card in found:
-        if card.version not in kept and (card.state == "ready" or (card.state == "failed" and card.version < oldest)):
+        if card.version not in kept and card.state != "training":
             _remove(model, card.version)
 
 

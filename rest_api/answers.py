@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ML import store
-from ML.card import Card
+from ML import estimators, progress, store
+from ML.card import Card, Comparison
 from ML.predictor import Answer
 
 Label = bool | int | float | str | None
@@ -49,13 +49,22 @@ class Training(BaseModel):
     rows: dict[str, int]
     notes: list[str] = Field(description="What to know about this version: too few rows held out, columns ignored")
     seconds: dict[str, float]
+    trained: bool = Field(True, description="False where this upload was trained before, so that nothing was to do")
+    held_back: bool = Field(description="Whether it was not made live: it scores worse, or a person chose another")
+    gate: Comparison | None = Field(description="Its primary score and that of the version that was live")
 
     @classmethod
-    def of(cls, card: Card, live: bool) -> "Training":
+    def of(cls, card: Card, live: bool, trained: bool) -> "Training":
         """The answer for a card."""
         scores = ((name, value) for name, value in card.train_metrics.items() if value is not None)
         output = next((measured("Train", *score) for score in scores), "Trained, without a score")
-        return cls(output=output, live=live, **card.model_dump(include=set(cls.model_fields)))
+        found = cls(output=output, live=live, trained=trained, **card.model_dump(include=set(cls.model_fields)))
+        if not trained:
+            found.notes.append(
+                f"nothing was trained: version {card.version} is of the same table, target, code and libraries; "
+                "send force=true to train all the same"
+            )
+        return found
 
 
 class CardView(Card):
@@ -64,13 +73,25 @@ class CardView(Card):
     model_config = ConfigDict(json_schema_mode_override="serialization")
 
     live: bool = False
+    status: progress.Status = "training"
+    done: float = Field(0, description="Share of the training whose stages are complete, from 0 to 1")
+    elapsed_seconds: float = Field(0, description="Seconds since the training began, or that it took")
+    code_changed: bool = Field(False, description="Whether it is live and ML/src has changed since it was trained")
     example: dict[str, Any] | None = Field(None, description="A made-up row to try")
 
     @classmethod
     def of(cls, card: Card) -> "CardView":
         """The card with what the store and the schema say beside it."""
-        example = card.features.examples()[0] if card.features else None
-        return cls(**dict(card), live=store.current(card.model) == card.version, example=example)
+        live = store.current(card.model) == card.version
+        return cls(
+            **dict(card),
+            live=live,
+            status=progress.status(card, live),
+            done=progress.done(card),
+            elapsed_seconds=progress.elapsed(card),
+            code_changed=live and estimators.outdated(card.source),
+            example=card.features.examples()[0] if card.features else None,
+        )
 
 
 class ModelView(BaseModel):

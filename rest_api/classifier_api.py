@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Path, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Header, Path, Request, Response, UploadFile
 
-from ML import estimators, predictor, store, training
+from ML import estimators, failure, predictor, store
 from ML.config.config import settings
 from rest_api import jobs, predictions
+from rest_api import prefer as prefer_header
 from rest_api.answers import CardView, Health, ModelView, Prediction, Promotion, TablePrediction, Training
 from rest_api.application import create_app
-from rest_api.routing import BodyRoute, HotRoute
+from rest_api.routing import BodyRoute, HotRoute, TrainRoute
 
-forms = APIRouter(route_class=BodyRoute, tags=["CSV"])
+trainings = APIRouter(route_class=TrainRoute, tags=["CSV"])
 hot = APIRouter(route_class=HotRoute)
 models = APIRouter(route_class=BodyRoute, tags=["models"])
 health = APIRouter(tags=["health"])
@@ -21,15 +22,31 @@ Model = Annotated[str, Form(description="A module of ML/src; the default model i
 Version = Annotated[int, Path(ge=1, le=10**9)]
 
 
-@forms.post("/train_model", summary="Train a model from a CSV file")
+@trainings.post(
+    "/train_model",
+    summary="Train a model from a CSV file",
+    response_model=Training,
+    responses={202: {"model": CardView, "description": "Training goes on; `Location` tells where to look"}},
+)
 async def train_model(
+    request: Request,
+    response: Response,
     csv_file: Csv,
     target_variable: Annotated[str, Form(description="The column to learn to predict", examples=["species"])],
     model: Model = "",
-) -> Training:
+    force: Annotated[bool, Form(description="Train what was trained before, and make live what scores worse")] = False,
+    prefer: Annotated[list[str] | None, Header(description="`respond-async`, `wait=10`: answer before it ends")] = None,
+) -> Training | Response:
     """Learns the columns, holds rows out, fits, scores, saves and makes the version live, in a process of its own."""
-    card = await jobs.train(model or settings().default_model, await csv_file.read(), target_variable)
-    return Training.of(card, store.current(card.model) == card.version)
+    job = await jobs.begin(model or settings().default_model, await csv_file.read(), target_variable, force)
+    wish, path = prefer_header.read(prefer or ()), f"/models/{job.card.model}/versions/{job.card.version}"
+    request.scope["log"].version = f"{job.card.model}/{job.card.version}"
+    card = await job.outcome(wish.seconds)
+    if card.state == "training":
+        headers = {"Location": request.scope.get("root_path", "") + path, **wish.applied(early=True)}
+        return Response(CardView.of(card).model_dump_json(by_alias=True), 202, headers, "application/json")
+    response.headers.update(wish.applied(early=False))
+    return Training.of(card, store.current(card.model) == card.version, job.ended is not None)
 
 
 @hot.post(
@@ -83,27 +100,33 @@ def show_model(model: str) -> ModelView:
 @models.get("/models/{model}/versions", summary="All versions of a model, newest first")
 def list_versions(model: str) -> list[CardView]:
     """Those in training and failed ones included."""
-    return [CardView.of(card) for card in store.cards(estimators.check(model))]
+    return [CardView.of(failure.told(card)) for card in store.cards(estimators.check(model))]
 
 
 @models.get("/models/{model}/versions/{version}", summary="One version")
 def show_version(model: str, version: Version) -> CardView:
-    """Its card: state, columns, metrics, how many rows were held out, what went wrong."""
-    return CardView.of(store.read(estimators.check(model), version))
+    """Its card: status, stage, share done, columns, metrics, how many rows were held out, what went wrong."""
+    return CardView.of(failure.told(store.read(estimators.check(model), version)))
 
 
-@models.delete("/models/{model}/versions/{version}", status_code=204, summary="Delete a version that is not live")
+@models.delete("/models/{model}/versions/{version}", status_code=204, summary="Delete a version, or stop its training")
 def delete_version(model: str, version: Version) -> None:
-    """The live one and one in training stay: 409."""
-    training.tidy(estimators.check(model))
-    store.delete(model, version)
+    """One in training is stopped, and its card says so; the live one stays: 409."""
+    card = failure.told(store.read(estimators.check(model), version))
+    with jobs.writing():
+        if card.state == "training" and failure.stop(model, version):
+            return
+        store.delete(model, version)
 
 
 @models.put("/models/{model}/current", summary="Make a version live: promote or roll back")
-def promote(model: str, wanted: Promotion) -> CardView:
+def promote(request: Request, model: str, wanted: Promotion) -> CardView:
     """Every worker answers with it from its next request on. It is loaded once first, so a broken one is refused."""
     predictor.load(estimators.check(model), wanted.version)
-    return CardView.of(store.promote(model, wanted.version))
+    with jobs.writing():
+        card = store.promote(model, wanted.version)
+    request.scope["log"].version = f"{model}/{wanted.version}"
+    return CardView.of(card)
 
 
 @health.get("/health/live", summary="The server is alive")
@@ -119,4 +142,4 @@ async def ready(request: Request) -> Health:
     return Health(status="ready", model_version=live.card.version)
 
 
-app = create_app(forms, hot, models, health)
+app = create_app(trainings, hot, models, health)

@@ -1,16 +1,19 @@
-"""A training in a process of its own, so that no request waits behind it."""
+"""A training in a process of its own, so that no request waits behind it, nor it for a request."""
 
 import asyncio
-import logging
+import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
 
-from ML import estimators, fitting, store, training
+from ML import estimators, failure, fitting, predictor, process, store, turn
 from ML.card import Card
-from ML.config.config import ROOT
+from ML.config.config import ROOT, settings
 from ML.errors import Problem
 
-log = logging.getLogger("fast_ml.jobs")
+POLL = 0.05
+_watched: set[asyncio.Task[Card]] = set()
 
 
 class TrainingFailed(Problem):
@@ -26,52 +29,104 @@ class TrainingFailed(Problem):
         return self.error
 
 
-class StoreUnwritable(Problem):
-    """The disk is full or read-only."""
+class OnlyServes(Problem):
+    """This server does not train."""
 
-    status = 507
+    status = 403
 
 
-async def train(model: str, data: bytes, target: str) -> Card:
-    """Trains a version from a CSV file; its card once it is published.
+class Job(NamedTuple):
+    """A version and the task that ends with its training; none where it was ready already."""
 
-    Raises NotFound, Invalid, TooLarge, Conflict while another training of the model runs, and TrainingFailed.
+    card: Card
+    ended: asyncio.Task[Card] | None
+
+    async def outcome(self, seconds: float | None) -> Card:
+        """The card, after so many seconds at most, or when the training has ended. Raises TrainingFailed."""
+        if self.ended is None:
+            return self.card
+        # The task goes on, whatever becomes of the request that waits.
+        await asyncio.wait([self.ended], timeout=seconds)
+        card = self.ended.result() if self.ended.done() else store.read(self.card.model, self.card.version)
+        if card.state == "failed":
+            raise TrainingFailed(card)
+        return card
+
+
+def allowed() -> None:
+    """Raises OnlyServes where the setting says so."""
+    if not settings().training:
+        raise OnlyServes("This server only serves (TRAINING=off); send the training to one that trains")
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Says in words that the store can't be written."""
+    try:
+        yield
+    except OSError as error:
+        raise failure.StoreUnwritable(error) from None
+
+
+async def begin(model: str, data: bytes, target: str, force: bool) -> Job:
+    """Starts to train a version from a CSV file, or finds the one that was trained from the same.
+
+    Raises NotFound, Invalid, TooLarge, Conflict while another training of the model runs, and StoreUnwritable.
     """
     estimators.check(model)
     await asyncio.to_thread(fitting.check, model, data, target)
-    try:
-        card, process = await _start(model, data, target)
-    except BlockingIOError:
-        raise training.busy(model) from None
-    except OSError as error:
-        raise StoreUnwritable(
-            f"The model store can't be written ({error.strerror}); make room or make it writable"
-        ) from None
-    code = await process.wait()
-    return _outcome(model, card.version, code)
+    found = None if force else await asyncio.to_thread(_known, model, data, target)
+    if found:
+        return Job(found, None)
+    card, run = await asyncio.to_thread(_start, model, data, target, force)
+    ended = asyncio.create_task(_watch(card, run))
+    _watched.add(ended)
+    ended.add_done_callback(_watched.discard)
+    return Job(card, ended)
 
 
-async def _start(model: str, data: bytes, target: str) -> tuple[Card, asyncio.subprocess.Process]:
+def _known(model: str, data: bytes, target: str) -> Card | None:
+    """The newest version that was trained from the same, made live unless it was held back.
+
+    A sample's does not count: it gives way to the next sample, and what somebody uploads stays.
+    """
+    fingerprint, live = estimators.fingerprint(data, target), store.current(model)
+    same = [
+        card
+        for card in store.cards(model)
+        if (card.state, card.fingerprint) == ("ready", fingerprint)
+        and card.origin != "sample"
+        and card.holdout in (None, settings().holdout)
+    ]
+    for card in sorted(same, key=lambda card: card.version != live):
+        try:
+            if card.version != live and not card.held_back:
+                predictor.load(model, card.version)
+                with writing():
+                    store.promote(model, card.version)
+        except Problem:  # its file is broken, say: it is trained anew
+            continue
+        return card
+    return None
+
+
+def _start(model: str, data: bytes, target: str, force: bool) -> tuple[Card, subprocess.Popen[bytes]]:
     """Starts the process. It inherits the training lock, so that is held until it ends, whatever becomes of us."""
-    with ExitStack() as stack:
-        lock = stack.enter_context(store.locked(model, "training", wait=False))
-        training.sweep(model)
-        card = store.claim(model, "upload", target)
+    with writing(), turn.taken(model) as lock:
+        card = turn.claim(model, data, target, "upload", force)
         command = [sys.executable, "-m", "ML.training", model, "--job", str(card.version)]
         try:
-            await asyncio.to_thread((store.folder(model, card.version) / store.UPLOAD).write_bytes, data)
-            process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, pass_fds=[lock])
+            # Not asyncio's: that kills its processes when the loop ends.
+            run = subprocess.Popen(command, cwd=ROOT, pass_fds=[lock])
         except OSError as error:
-            training.fail(card, error)
+            failure.fail(card, error)
             raise
-    return card, process
+        process.sign(model, card.version, run.pid)
+    return card, run
 
 
-def _outcome(model: str, version: int, code: int) -> Card:
-    card = store.read(model, version)
-    if card.state == "training":
-        reason = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        training.fail(card, RuntimeError(f"the training process {reason}; was there enough memory?"))
-    if card.state == "failed":
-        raise TrainingFailed(card)
-    return card
+async def _watch(card: Card, run: subprocess.Popen[bytes]) -> Card:
+    """The card when the process has ended."""
+    while (code := run.poll()) is None:  # noqa: ASYNC110 - no event tells of a process that asyncio did not start
+        await asyncio.sleep(POLL)
+    return await asyncio.to_thread(lambda: failure.told(store.read(card.model, card.version), code))

@@ -94,7 +94,10 @@ class Live:
 
 
 def _loaded(model: str) -> Predictor:
-    return predictor.load(model, store.live(model).version).measured()
+    found = predictor.load(model, store.live(model).version).measured()
+    if estimators.outdated(found.card.source):
+        log.warning("ML/src has changed since %s was trained; train it again", found.name)
+    return found
 
 
 def _stamp(model: str) -> Stamp:

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from ML.errors import Problem
+from rest_api import jobs
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -65,6 +66,20 @@ class BodyRoute(APIRoute):
             return await parse(request)
 
         return handle
+
+
+class TrainRoute(BodyRoute):
+    """Closed where the server does not train, before the body is read."""
+
+    def get_route_handler(self) -> Handler:
+        """The handler behind the check."""
+        handle = super().get_route_handler()
+
+        async def allowed(request: Request) -> Response:
+            jobs.allowed()
+            return await handle(request)
+
+        return allowed
 
 
 class HotRoute(APIRoute):

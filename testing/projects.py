@@ -25,6 +25,16 @@ from sklearn.metrics import r2_score
 def build(): return LinearRegression()
 def score(model, X, y): return {"r2": r2_score(y, model.predict(X))}
 """
+SLOW = """
+import time
+class Slow:
+    def fit(self, X, y):
+        time.sleep(float(X["seconds"].iloc[0]))
+        self.answer = max(set(y.tolist()), key=y.tolist().count)
+    def predict(self, X): return [self.answer] * len(X)
+def build(): return Slow()
+def score(model, X, y): return {"share": sum(p == t for p, t in zip(model.predict(X), y)) / len(y)}
+"""
 FAILS = PLAIN.format(answer="1 / 0")
 ONE_HOT = """
 from sklearn.compose import ColumnTransformer

@@ -94,7 +94,7 @@ def test_the_newest_versions_are_kept_and_the_live_one(server: Server) -> None:
     oldest = versions(server)[-1]
     server.client.put("/models/classifier/current", json={"version": oldest})
     for _ in range(3):
-        server.train(TABLE, "label")
+        server.train(TABLE, "label", force="true")
         server.client.put("/models/classifier/current", json={"version": oldest})
     kept = versions(server)
     assert oldest in kept
@@ -107,10 +107,10 @@ def test_the_newest_versions_are_kept_and_the_live_one(server: Server) -> None:
 
 def test_the_number_of_a_deleted_version_is_not_used_again(server: Server) -> None:
     before = live(server)
-    newest = server.train(TABLE, "label").json()["version"]
+    newest = server.train(TABLE, "label", force="true").json()["version"]
     server.client.put("/models/classifier/current", json={"version": before})
     assert server.client.delete(f"/models/classifier/versions/{newest}").status_code == 204
-    assert server.train(TABLE, "label").json()["version"] == newest + 1
+    assert server.train(TABLE, "label", force="true").json()["version"] == newest + 1
 
 
 def test_a_failed_training_keeps_its_card_with_the_reason_and_nothing_else(server: Server) -> None:
@@ -157,7 +157,7 @@ def test_a_training_that_is_killed_is_reported_and_leaves_the_live_version_alone
 
 def test_a_broken_version_is_refused_and_the_good_one_serves_on(server: Server) -> None:
     good = live(server)
-    bad = server.train(OTHER, "label").json()["version"]
+    bad = server.train(OTHER, "label", force="true").json()["version"]
     server.client.put("/models/classifier/current", json={"version": good})
     assert {answer["model_version"] for answer in ask(server, 50)} == {good}
     file = server.models_dir / "classifier" / str(bad) / "model.skops"
@@ -175,7 +175,7 @@ def test_a_broken_version_is_refused_and_the_good_one_serves_on(server: Server) 
 
 
 def test_a_version_that_answers_its_check_rows_differently_is_refused(server: Server) -> None:
-    version = server.train(TABLE, "label").json()["version"]
+    version = server.train(TABLE, "label", force="true").json()["version"]
     path = server.models_dir / "classifier" / str(version) / "card.json"
     card = json.loads(path.read_text())
     card["checks"][0][0] = "z"

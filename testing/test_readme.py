@@ -44,7 +44,7 @@ def test_every_curl_line_answers(server: Server, command: str) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.startswith(("{", "["))
+    assert run.stdout.startswith(("{", "[")) or (run.stdout, "-X DELETE" in command) == ("", True)
 
 
 def test_the_banner_shows_commands_that_run_and_no_given_password(server: Server) -> None:
@@ -68,7 +68,7 @@ def test_a_made_up_password_is_printed_and_works(serve: Callable[..., Server]) -
 
 
 def test_make_targets_of_the_readme_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {command.split()[1] for command in COMMANDS if command.startswith("make ")} <= targets
 
 

@@ -60,6 +60,16 @@ class Settings(BaseSettings):
     keep_versions: int = Field(
         5, ge=1, description="Newest versions of a model that are kept; the live one and the one before it always are"
     )
+    training: bool = Field(True, description="Whether this server trains; `off` for replicas that only serve")
+    train_timeout: int = Field(
+        3600, ge=1, le=10**7, description="Seconds after which a training that a request began is ended"
+    )
+    gate_tolerance: float = Field(
+        0.01,
+        ge=0,
+        allow_inf_nan=False,
+        description="How much worse than the live version a new one may score, beyond chance, and still go live",
+    )
     training_threads: int = Field(
         1, ge=1, description="Threads of a training; more pay above 10,000 rows, on idle CPUs"
     )
