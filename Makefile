@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format load benchmark lock image clean
+.PHONY: help run test test-faults check format load benchmark lock image clean
 
 help:  ## Show this
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 run: $(VENV)/runtime  ## Serve on http://127.0.0.1:8000
 	@PATH="$(CURDIR)/$(BIN):$$PATH" LOG_FILE="$${LOG_FILE-ML_server.log}" exec gunicorn/start-server.sh
@@ -21,6 +21,9 @@ test: $(VENV)/testing  ## Run all tests; less than 95% coverage fails
 	@$(BIN)/python -m coverage run -m pytest $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
+
+test-faults: $(VENV)/testing  ## Run the tests that take minutes: what is killed, starved, broken or flooded
+	@$(BIN)/python -m pytest -m faults $(ARGS)
 
 check: $(VENV)/testing  ## Check format, lint, types and who imports whom
 	@$(BIN)/python -m ruff format --check --quiet --diff .

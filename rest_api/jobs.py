@@ -9,6 +9,7 @@ from ML import estimators, fitting, store, training
 from ML.card import Card
 from ML.config.config import ROOT
 from ML.errors import Problem
+from rest_api import metrics
 
 log = logging.getLogger("fast_ml.jobs")
 
@@ -72,6 +73,7 @@ def _outcome(model: str, version: int, code: int) -> Card:
     if card.state == "training":
         reason = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
         training.fail(card, RuntimeError(f"the training process {reason}; was there enough memory?"))
+    metrics.trained(model, card.state)
     if card.state == "failed":
         raise TrainingFailed(card)
     return card

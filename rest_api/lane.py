@@ -38,7 +38,7 @@ class HotLane:
         if found is None:
             await self.rest(scope, receive, send)
             return
-        scope["app"], scope["path_params"] = self.app, found[1]
+        scope["app"], scope["route"], scope["path_params"] = self.app, *found
         try:
             await found[0].app(scope, receive, send)
         except (Problem, HTTPException) as error:
