@@ -81,6 +81,7 @@ def create_app(*routers: APIRouter) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         lifespan=lifespan,
+        telemetry={"auto_configure": True},  # by the OTEL_* variables; without an endpoint there, nothing
     )
     errors.install(app)
     for router in (*routers, exposition.router):

@@ -25,6 +25,10 @@ SLOW = 0.02
 """Seconds on the event loop after which a model, quick when it was loaded, goes to the thread for good."""
 
 
+MARGIN = 0.8
+"""Share of the allowed time that may be promised: calls take longer than expected as often as shorter."""
+
+
 class Overloaded(Problem):
     """The answer would come too late, so that it is better asked for elsewhere, or later."""
 
@@ -35,7 +39,7 @@ class Overloaded(Problem):
             f"The server is overloaded: an answer would take {wait:.1f} s, and MAX_QUEUE_MS allows {bound:.1f}; "
             "try again as Retry-After says"
         )
-        self.headers = {"retry-after": str(max(1, math.ceil(wait - bound)))}
+        self.headers = {"retry-after": str(max(1, math.ceil(wait - MARGIN * bound)))}
 
 
 class Batches:
@@ -83,7 +87,7 @@ class Batches:
         if self.rows < predictor.quick_rows and not self._running:
             return  # within a millisecond
         wait = self._wait(predictor)
-        if wait > self._bound or (self.rows and self.rows + rows > self._most_waiting):
+        if wait > MARGIN * self._bound or (self.rows and self.rows + rows > self._most_waiting):
             metrics.refused("overload")
             raise Overloaded(wait, self._bound)
 

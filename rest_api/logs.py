@@ -78,13 +78,14 @@ class RequestLog:
         try:
             await self.app(scope, receive, send_with_id)
         except ClientDisconnect:
-            # The connection has answered already where the client was late with its body.
-            line.status = scope.get("state", {}).get("refused", 499)
+            line.status = 499
         except Exception:  # the last boundary: one traceback in the log, and an answer if none was begun
             log.exception("%s failed", line.id)
             if line.status is None:
                 await errors.bug(line.id)(scope, receive, send_with_id)
         finally:
+            if line.status in (400, 499):  # a broken body, unless the connection has answered 408 already
+                line.status = scope.get("state", {}).get("refused", line.status)
             seconds = time.perf_counter() - started
             route = scope.get("route")
             metrics.answered(scope["method"], route.path if route else "none", line.status or 499, seconds)
