@@ -7,6 +7,7 @@ import asyncio
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any, Protocol
 
 PERIOD = 0.2
@@ -26,10 +27,10 @@ class Sums:
         self.bounds, self.total = bounds, 0.0
         self.buckets = [0] * (len(bounds) + 1)
 
-    def add(self, value: float) -> None:
-        """Counts an observation."""
-        self.buckets[bisect_left(self.bounds, value)] += 1
-        self.total += value
+    def add(self, value: float, times: int = 1) -> None:
+        """Counts an observation, so many times."""
+        self.buckets[bisect_left(self.bounds, value)] += times
+        self.total += value * times
 
 
 class Queue(Protocol):
@@ -55,27 +56,28 @@ class Tally:
         self.due = False
         self.sink: Callable[[Tally], None] | None = None
 
-    def observe(self, value: float, bounds: tuple[float, ...], *key: str) -> None:
-        """Adds to a histogram."""
+    def of(self, bounds: tuple[float, ...], *key: str) -> Sums:
+        """The histogram of this name and these labels."""
         if key not in self.sums:
             self.sums[key] = Sums(bounds)
-        self.sums[key].add(value)
+        return self.sums[key]
 
     def sum_up(self) -> None:
         """Turns the lists into counts."""
         answers, self.answers = self.answers, []
-        for method, route, status, seconds in answers:
-            self.counts["requests", method, route, str(status)] += 1
-            self.observe(seconds, SECONDS, "latency", route)
+        for (method, route, status), times in Counter([answer[:3] for answer in answers]).items():
+            self.counts["requests", method, route, str(status)] += times
+        for _, route, _, seconds in answers:
+            self.of(SECONDS, "latency", route).add(seconds)
         batches, self.batches = self.batches, []
-        for model, rows in batches:
-            self.counts["rows", model] += rows
-            self.observe(rows, ROWS, "batch", model)
+        for (model, rows), times in Counter(batches).items():
+            self.counts["rows", model] += rows * times
+            self.of(ROWS, "batch", model).add(rows, times)
         predictions, self.predictions = self.predictions, {}
         for (model, classes), found in predictions.items():
-            for label, count in Counter(label for labels in found for label in labels).items():
+            for label, times in Counter(chain.from_iterable(found)).items():
                 known = label in classes[:MOST_CLASSES]
-                self.counts["predictions", model, str(label) if known else "other"] += count
+                self.counts["predictions", model, str(label) if known else "other"] += times
 
 
 tally = Tally()
@@ -109,7 +111,7 @@ def trained(model: str, outcome: str) -> None:
 def loaded(model: str, seconds: float, well: bool) -> None:
     """Counts the load of a version."""
     tally.counts["loads", model, "loaded" if well else "failed"] += 1
-    tally.observe(seconds, SECONDS, "load", model)
+    tally.of(SECONDS, "load", model).add(seconds)
 
 
 def hand_on() -> None:
