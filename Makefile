@@ -22,7 +22,7 @@ test: $(VENV)/testing  ## Run all tests; less than 95% coverage fails
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
 
-test-faults: $(VENV)/testing  ## Kill, fill and jump: tests that take minutes
+test-faults: $(VENV)/testing  ## Run the tests that take minutes: what is killed, starved, broken or flooded
 	@$(BIN)/python -m pytest -m faults $(ARGS)
 
 check: $(VENV)/testing  ## Check format, lint, types and who imports whom

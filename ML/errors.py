@@ -7,6 +7,8 @@ class Problem(Exception):
     """Something that the caller can mend. Its message names the thing and the remedy."""
 
     status = 400
+    headers: dict[str, str] = {}  # noqa: RUF012
+    """What the answer's head says too."""
 
     @property
     def detail(self) -> Any:

@@ -56,6 +56,8 @@ class Predictor:
     """The estimator, or its compiled form."""
     quick_rows: int = 0
     """The most rows that it answers within QUICK, measured when it was loaded."""
+    row_seconds: float = 0.0
+    """What one row took then."""
 
     @cached_property
     def name(self) -> str:
@@ -99,11 +101,12 @@ class Predictor:
 
     def measured(self) -> "Predictor":
         """The same with its `quick_rows`, found by doubling."""
-        rows = 1
+        rows, first = 1, 0.0
         with suppress(CannotPredict):
-            while rows <= 1024 and self._seconds(rows) < QUICK:
-                rows *= 2
-        return replace(self, quick_rows=rows // 2)
+            while rows <= 1024 and (seconds := self._seconds(rows)) < QUICK:
+                first, rows = first or seconds, rows * 2
+            first = first or seconds
+        return replace(self, quick_rows=rows // 2, row_seconds=first)
 
     def _seconds(self, rows: int) -> float:
         """What a call takes: the best of three, since other threads may be at work."""

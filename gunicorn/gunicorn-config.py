@@ -4,10 +4,16 @@ Every global here that has the name of a gunicorn setting is one: name nothing e
 """
 
 import gc
+import itertools
 import os
+import resource
 import shlex
+import shutil
 import signal
 import sys
+import tempfile
+from pathlib import Path
+from typing import Any
 
 # Until gunicorn has loaded the app and handles signals itself; process 1 of a container ignores them by default.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -26,7 +32,7 @@ preload_app = True
 
 # A worker that has not come to life, or whose event loop has stood still, for this many seconds is replaced.
 timeout = 120
-graceful_timeout = _set.graceful_timeout
+graceful_timeout = _set.graceful_timeout + _set.shutdown_delay
 
 # Longer than the 60 s of common load balancers: one that reuses a connection while we close it answers 502.
 keepalive = 75
@@ -34,8 +40,37 @@ keepalive = 75
 # Heartbeats are file writes: in memory where possible, so that neither a slow nor a read-only disk stops them.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
+# The files in which the workers count for /metrics. The Prometheus client reads this when it is imported.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="fast-ml-metrics-", dir=worker_tmp_dir)
+
+# Each connection is an open file; common shells allow 1024.
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+_files = _set.max_connections + 200
+if _soft < _files:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_files if _hard == -1 else min(_files, _hard), _hard))
+
 # Its socket would be written below $HOME, which a container may not have.
 control_socket_disable = True
+
+
+def on_starting(_server: object) -> None:
+    """Count from zero, in a folder that somebody gave too."""
+    for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("*.db"):
+        file.unlink()
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give a worker the lowest place that is free: it counts on where the last in that place ended."""
+    taken = {other.place for other in server.WORKERS.values()}
+    worker.place = next(place for place in itertools.count() if place not in taken)
+
+
+def child_exit(_server: object, worker: Any) -> None:
+    """Forget the queue of a worker that is gone; what it counted stays."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.place)
 
 
 def post_worker_init(_worker: object) -> None:
@@ -49,8 +84,11 @@ def post_worker_init(_worker: object) -> None:
 
 
 def on_exit(_server: object) -> None:
-    """Spare the master the last garbage collection: half a second, over libraries that go anyway."""
+    """Spare the master the last garbage collection, half a second over libraries that go anyway; leave no files."""
     gc.freeze()
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    if folder.name.startswith("fast-ml-metrics-"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def when_ready(_server: object) -> None:

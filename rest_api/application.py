@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from ML import estimators
 from ML.config.config import settings
 from ML.errors import Problem
-from rest_api import docs, errors, logs
+from rest_api import docs, errors, exposition, logs, metrics
 from rest_api.batching import Batches
 from rest_api.lane import HotLane
 from rest_api.live import Live
@@ -33,12 +33,14 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     cap_threads()
     app.state.live = Live()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, "load", initializer=cap_threads))
-    app.state.batches = Batches(settings().batch_max_rows, cap_threads)
+    app.state.batches = metrics.tally.queue = Batches(settings(), cap_threads)
+    metrics.tally.sink = exposition.take
     for name in estimators.names():
         with suppress(Problem):
             await app.state.live.take(name)
     yield
     app.state.batches.close()
+    metrics.hand_on()
 
 
 class Application(FastAPI):
@@ -50,6 +52,7 @@ class Application(FastAPI):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         given = settings()
+        self.state.draining = False
         front: ASGIApp = Guard(HotLane(self, super().__call__), given)
         if given.cors_origins:
             front = CORSMiddleware(
@@ -59,7 +62,7 @@ class Application(FastAPI):
                 allow_headers=["Authorization", "Content-Type"],
                 expose_headers=["X-Request-ID"],
             )
-        front = logs.RequestLog(front)
+        front = logs.RequestLog(front, given.log_format)
         self.front = Prefix(front, given.root_path) if given.root_path else front
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,9 +81,10 @@ def create_app(*routers: APIRouter) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         lifespan=lifespan,
+        telemetry={"auto_configure": True},  # by the OTEL_* variables; without an endpoint there, nothing
     )
     errors.install(app)
-    for router in routers:
+    for router in (*routers, exposition.router):
         # Not include_router: it hides the routes from the hot lane, and these routers have no prefix for it to add.
         app.router.routes.extend(router.routes)
     docs.install(app)

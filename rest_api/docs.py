@@ -26,7 +26,7 @@ ERROR = {
 
 def install(app: FastAPI) -> None:
     """Adds the pages and the document."""
-    app.include_router(router)
+    app.router.routes.extend(router.routes)
     app.mount("/docs", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")
 
 

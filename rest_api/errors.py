@@ -8,6 +8,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from ML.errors import Invalid, Problem
+from rest_api import metrics
 
 
 def install(app: FastAPI) -> None:
@@ -27,7 +28,7 @@ def answer(status: int, detail: Any, headers: dict[str, str] | None = None) -> R
 async def problem(request: Request, error: Exception) -> Response:
     """The answer to what a caller can mend."""
     assert isinstance(error, Problem)
-    return answer(error.status, error.detail)
+    return answer(error.status, error.detail, error.headers)
 
 
 async def _validation(request: Request, error: Exception) -> Response:
@@ -49,6 +50,7 @@ async def http(request: Request, error: Exception) -> Response:
         allowed = (error.headers or {}).get("Allow", "another")
         detail = f"{request.method} is not a method of {request.url.path}; it takes {allowed}"
     if error.status_code == 413:
+        metrics.refused("size")
         # The rest of the body is still on its way; only closing the connection stops it.
         return answer(
             413,

@@ -11,6 +11,7 @@ from ML import estimators, failure, fitting, predictor, process, store, turn
 from ML.card import Card
 from ML.config.config import ROOT, settings
 from ML.errors import Problem
+from rest_api import metrics
 
 POLL = 0.05
 _watched: set[asyncio.Task[Card]] = set()
@@ -129,4 +130,6 @@ async def _watch(card: Card, run: subprocess.Popen[bytes]) -> Card:
     """The card when the process has ended."""
     while (code := run.poll()) is None:  # noqa: ASYNC110 - no event tells of a process that asyncio did not start
         await asyncio.sleep(POLL)
-    return await asyncio.to_thread(lambda: failure.told(store.read(card.model, card.version), code))
+    ended = await asyncio.to_thread(lambda: failure.told(store.read(card.model, card.version), code))
+    metrics.trained(ended.model, ended.state)
+    return ended

@@ -3,6 +3,7 @@
 from functools import cached_property
 
 from fastapi import FastAPI, Request
+from opentelemetry import trace
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,7 +17,7 @@ from rest_api.security import route_path
 class HotLane:
     """ASGI: calls a hot route's endpoint by its path; whatever else there is goes to FastAPI.
 
-    Middleware that somebody adds to the app is not left out: then all requests take the long way.
+    Neither middleware that somebody adds to the app nor tracing is left out: then all requests take the long way.
     """
 
     def __init__(self, app: FastAPI, rest: ASGIApp) -> None:
@@ -25,7 +26,8 @@ class HotLane:
     @cached_property
     def routes(self) -> dict[str, tuple[HotRoute, dict[str, str]]]:
         """The hot routes by their concrete paths, with the parameters in them."""
-        if self.app.user_middleware:
+        traced = not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+        if self.app.user_middleware or traced:
             return {}
         hot = [route for route in self.app.routes if isinstance(route, HotRoute)]
         plain: dict[str, tuple[HotRoute, dict[str, str]]] = {r.path: (r, {}) for r in hot if not r.param_convertors}
@@ -38,7 +40,7 @@ class HotLane:
         if found is None:
             await self.rest(scope, receive, send)
             return
-        scope["app"], scope["path_params"] = self.app, found[1]
+        scope["app"], scope["route"], scope["path_params"] = self.app, *found
         try:
             await found[0].app(scope, receive, send)
         except (Problem, HTTPException) as error:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ML import estimators, predictor, store
 from ML.errors import NotReady, Problem
 from ML.predictor import Predictor
+from rest_api import metrics
 
 log = logging.getLogger("fast_ml.live")
 
@@ -67,7 +68,7 @@ class Live:
         return await asyncio.shield(self._loading[model])
 
     async def _load(self, model: str, stamp: Stamp) -> Held:
-        before = self._held.get(model, Held(None, None))
+        before, begun = self._held.get(model, Held(None, None)), time.perf_counter()
         try:
             found = Held(stamp, await asyncio.to_thread(_loaded, model))
             log.info("serving %s", found.predictor and found.predictor.name)
@@ -86,6 +87,7 @@ class Live:
                 f"The live version of {model} can't be loaded: {error}",
                 time.monotonic() + RETRY,
             )
+        metrics.loaded(model, time.perf_counter() - begun, found.predictor is not None and not found.problem)
         self._held[model] = found
         del self._loading[model]
         del before

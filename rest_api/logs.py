@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from logging.handlers import WatchedFileHandler
 
+from pydantic_core import to_json
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ML.config.config import Settings
-from rest_api import errors
+from rest_api import errors, metrics
 
 log = logging.getLogger("fast_ml")
 requests = logging.getLogger("fast_ml.requests")
@@ -35,7 +36,7 @@ def set_up(settings: Settings) -> None:
     log.handlers, log.propagate = handlers, False
     log.setLevel(settings.log_level.upper())
     for handler in handlers:
-        handler.setFormatter(_Formatter(FORMAT))
+        handler.setFormatter(_JsonFormatter() if settings.log_format == "json" else _Formatter(FORMAT))
     if problem:
         log.warning("the log goes to stdout only: %s", problem)
 
@@ -56,8 +57,8 @@ class RequestLog:
     The lines of one turn of the event loop are written together: a write for each would cost more than the prediction.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, format: str) -> None:
+        self.app, self._text = app, _json if format == "json" else _plain
         self._lines: list[str] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,16 +84,18 @@ class RequestLog:
             if line.status is None:
                 await errors.bug(line.id)(scope, receive, send_with_id)
         finally:
+            if line.status in (400, 499):  # a broken body, unless the connection has answered 408 already
+                line.status = scope.get("state", {}).get("refused", line.status)
+            seconds = time.perf_counter() - started
+            route = scope.get("route")
+            metrics.answered(scope["method"], route.path if route else "none", line.status or 499, seconds)
             if requests.isEnabledFor(logging.INFO):
-                self._add(scope, line, time.perf_counter() - started)
+                self._add(scope, line, seconds)
 
     def _add(self, scope: Scope, line: Line, seconds: float) -> None:
         # The raw path is still percent-encoded, so no line break of a caller's gets into the log.
         path = scope["raw_path"].decode("ascii", "replace")
-        self._lines.append(
-            f"{_now()} INFO {line.id} {scope['method']} {path} {line.status} "
-            f"{1000 * seconds:.1f}ms {line.user} {line.version}"
-        )
+        self._lines.append(self._text(line, scope["method"], path, 1000 * seconds))
         if len(self._lines) == 1:
             asyncio.get_running_loop().call_soon(self._write)
 
@@ -101,6 +104,27 @@ class RequestLog:
         # A pipe takes 4096 bytes at once (PIPE_BUF); of more, another worker's lines might come between.
         for first in range(0, len(lines), 16):
             requests.info("\n".join(lines[first : first + 16]))
+
+
+def _plain(line: Line, method: str, path: str, ms: float) -> str:
+    return f"{_now()} INFO {line.id} {method} {path} {line.status} {ms:.1f}ms {line.user} {line.version}"
+
+
+def _json(line: Line, method: str, path: str, ms: float) -> str:
+    says = {"time": _now(), "level": "INFO", "id": line.id, "method": method, "path": path, "status": line.status}
+    return to_json(says | {"ms": round(ms, 1), "user": line.user, "version": line.version}).decode()
+
+
+class _JsonFormatter(logging.Formatter):
+    """Other lines as objects too, a traceback inside."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.name == requests.name:
+            return str(record.msg)
+        says = {"time": _now(), "level": record.levelname, "message": record.getMessage()}
+        if record.exc_info:
+            says["traceback"] = self.formatException(record.exc_info)
+        return to_json(says).decode()
 
 
 class _Formatter(logging.Formatter):

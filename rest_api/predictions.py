@@ -15,8 +15,9 @@ from ML.predictor import Answer, Predictor
 from ML.table import GZIP, Table
 from rest_api import forms
 from rest_api.answers import measured, prediction
-from rest_api.batching import Batches, Columns
+from rest_api.batching import Batches
 from rest_api.routing import Json, check_content_type, read_body
+from rest_api.waiting import Columns
 
 T = TypeVar("T")
 
@@ -61,6 +62,7 @@ async def take(request: Request, model: str) -> Predictor:
 async def of_json(request: Request, model: str) -> Response:
     """The answer to `{"instances": [...]}`."""
     live = await take(request, model)
+    request.app.state.batches.check(live)
     check_content_type(request.scope, b"application/json")
     body = await read_body(request.receive)
     asked = await _run(len(body), live.instances.parse, body, settings().max_rows)
@@ -75,6 +77,7 @@ async def of_form(request: Request) -> Response:
     form = await _run(len(body), forms.parse, body, content_type)
     data, target = form.file("csv_file"), form.fields.get("target_variable", "")
     live = await take(request, form.fields.get("model") or settings().default_model)
+    request.app.state.batches.check(live)
     if target not in ("", live.target.name):
         said = f"version {live.name} predicts {live.target.name}, not {target}"
         raise Invalid.at("body", "target_variable", msg=said, type="target_invalid", input=target)

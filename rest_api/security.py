@@ -1,40 +1,62 @@
-"""Who may call: credentials and size are checked before a byte of the body is read. Closed unless said to be public."""
+"""Who may call what: credentials, role and size, before a byte of the body is read. Closed unless said to be open."""
 
 import asyncio
+import re
 from base64 import b64encode
 from contextlib import suppress
 from hmac import compare_digest
 from typing import Any
 
+from pydantic import SecretStr
 from pydantic_core import to_json
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ML.config.config import Settings
+from rest_api import metrics
 
 HEALTH = frozenset({"/health/live", "/health/ready"})
 DOCS = frozenset(
     {"/", "/docs", "/openapi.json", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/favicon-32x32.png"}
 )
+# What PREDICT_USER may do. All else is for SERVICE_USER alone.
+PREDICTOR = frozenset(
+    {
+        "POST /predict",
+        "POST /models/{model}/predict",
+        "POST /get_prediction",
+        "GET /models",
+        "GET /models/{model}",
+        "GET /models/{model}/versions",
+        "GET /models/{model}/versions/{version}",
+        "GET /metrics",
+    }
+)
 LINGER_SECONDS = 2.0
 CHALLENGE = (b"www-authenticate", b'Basic realm="fast-ml", charset="UTF-8"')
 QUIET = (b"www-authenticate", b'X-Basic realm="fast-ml"')
 UNAUTHORIZED = "Wrong or no credentials; send SERVICE_USER and SERVICE_PASS by HTTP basic authentication"
+FORBIDDEN = "{} may predict and read; to train, promote or delete, send SERVICE_USER and SERVICE_PASS"
 TOO_LARGE = "The body has {} bytes, more than the {} allowed; send it in parts, gzip the CSV, or raise MAX_BODY_MB"
 
 
-class Guard:
-    """ASGI middleware: default-deny HTTP basic authentication, then the size of the body.
+_PREDICTOR = re.compile("|".join(re.sub(r"{\w+}", "[^/]+", route) for route in PREDICTOR))
 
-    Raises nothing; answers 401 (RFC 7617) and 413 itself, and then closes the connection.
+
+class Guard:
+    """ASGI middleware: default-deny HTTP basic authentication, then the role, then the size of the body.
+
+    Raises nothing; answers 401 (RFC 7617), 403 and 413 itself, and then closes the connection.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self.app, self.user, self.most = app, settings.service_user, settings.max_body_bytes
+        self.app, self.trainer, self.most = app, settings.service_user, settings.max_body_bytes
         # The server holds a body to the length that it was announced with; only one without is to be counted.
         self.counted = RequestBodyLimitMiddleware(app, settings.max_body_bytes)
         self.public = HEALTH | DOCS if settings.docs_public else HEALTH
-        self.accepted = _encodings(f"{settings.service_user}:{settings.service_pass.get_secret_value()}")
+        self.accepted = _known(settings.service_user, settings.service_pass)
+        if settings.predict_pass:
+            self.accepted += _known(settings.predict_user, settings.predict_pass)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets the request through, or refuses it."""
@@ -43,8 +65,11 @@ class Guard:
             return
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")
-        if self._allowed(headers.get(b"authorization", b"")):
-            scope["log"].user = self.user
+        if user := self._user(headers.get(b"authorization", b"")):
+            scope["log"].user = user
+            if user != self.trainer and not self._may(scope):
+                await refuse(receive, send, 403, FORBIDDEN.format(user))
+                return
         elif scope["method"] not in ("GET", "HEAD") or route_path(scope) not in self.public:
             # A browser would answer the challenge to a script, Swagger UI's say, with a dialog of its own.
             asked_by_page = headers.get(b"sec-fetch-mode", b"navigate") != b"navigate"
@@ -55,10 +80,17 @@ class Guard:
             return
         await (self.counted if b"transfer-encoding" in headers else self.app)(scope, receive, send)
 
-    def _allowed(self, header: bytes) -> bool:
+    def _user(self, header: bytes) -> str | None:
         scheme, _, sent = header.partition(b" ")
-        # In constant time: how long a refusal takes must not tell how much was right.
-        return any([compare_digest(sent.strip(), known) for known in self.accepted]) and scheme.lower() == b"basic"  # noqa: C419
+        sent = sent.strip()
+        # All, and each in constant time: how long a refusal takes must not tell how much was right.
+        found = [user for known, user in self.accepted if compare_digest(sent, known)]
+        return found[0] if found and scheme.lower() == b"basic" else None
+
+    def _may(self, scope: Scope) -> bool:
+        path, method = route_path(scope), "GET" if scope["method"] == "HEAD" else scope["method"]
+        public = method == "GET" and path in HEALTH | DOCS
+        return public or bool(_PREDICTOR.fullmatch(f"{method} {path}"))
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -67,11 +99,12 @@ class Guard:
             await self.app(scope, receive, send)
 
 
-def _encodings(secret: str) -> list[bytes]:
+def _known(user: str, password: SecretStr) -> list[tuple[bytes, str]]:
     """How clients may send it: in UTF-8, or, the older ones, in Latin-1 where that has all of its characters."""
-    found = [b64encode(secret.encode())]
+    secret = f"{user}:{password.get_secret_value()}"
+    found = [(b64encode(secret.encode()), user)]
     with suppress(UnicodeEncodeError):
-        found.append(b64encode(secret.encode("latin-1")))
+        found.append((b64encode(secret.encode("latin-1")), user))
     return found
 
 
@@ -83,6 +116,7 @@ def route_path(scope: Scope) -> str:
 
 async def refuse(receive: Receive, send: Send, status: int, detail: Any, *headers: tuple[bytes, bytes]) -> None:
     """Answers at once, and closes the connection without waiting for the body."""
+    metrics.refused({401: "credentials", 403: "role", 413: "size"}[status])
     body = to_json({"detail": detail})
     length = (b"content-length", str(len(body)).encode())
     await send(

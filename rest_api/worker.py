@@ -1,58 +1,57 @@
-"""The uvicorn worker of gunicorn, with an answer's head and body in one write to its socket."""
+"""The uvicorn worker of gunicorn: how it starts, and how it ends without losing a request."""
 
 import asyncio
-from typing import Any
+import signal
+import socket
+import sys
+from types import FrameType
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import uvicorn
 from uvicorn_worker import UvicornWorker
 
-ENOUGH = 64 * 1024
+from ML.config.config import settings
+from rest_api import exposition
+from rest_api.connection import Protocol
+
+CLOSE = (b"connection", b"close")
+BOOT_ERROR = 3
+"""The exit code by which gunicorn sees that the app can't start, and ends."""
 
 
-class OneWrite:
-    """A transport that writes what a turn of the event loop brings at once.
+class Server(uvicorn.Server):
+    """uvicorn's server. After SIGTERM it says it is not ready, but serves on for SHUTDOWN_DELAY seconds."""
 
-    uvicorn writes an answer's head and its body, and uvloop calls the kernel for each: a tenth of a quick prediction.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begins to accept."""
         self._loop = asyncio.get_running_loop()
-        self._parts: list[bytes] = []
-        self._size = 0
+        await super().startup(sockets)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        """Keeps the data until the end of the turn, or until it is much."""
-        if not self._parts:
-            self._loop.call_soon(self._flush)
-        self._parts.append(data)
-        self._size += len(data)
-        if self._size > ENOUGH:
-            self._flush()
-
-    def close(self) -> None:
-        """Closes the connection once everything is written."""
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._parts:
-            self._transport.write(b"".join(self._parts))
-            self._parts, self._size = [], 0
-
-
-class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol on such a transport."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Called by the event loop for each connection."""
-        super().connection_made(OneWrite(transport))  # type: ignore[arg-type]
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called for a signal, on the loop's thread but at any moment."""
+        first = CLOSE not in self.config.encoded_headers
+        # Clients that hear it send their next request on another connection: to another server, once we accept no more.
+        self.config.encoded_headers.append(CLOSE)
+        self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
+        if sig == signal.SIGTERM and first and self.started and (delay := settings().shutdown_delay):
+            self.config.app.state.draining = True  # type: ignore[union-attr]
+            self._loop.call_soon_threadsafe(self._loop.call_later, delay, super().handle_exit, sig, frame)
+        else:
+            super().handle_exit(sig, frame)
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]
     """What gunicorn runs."""
 
     CONFIG_KWARGS = {"loop": "uvloop", "http": Protocol, "server_header": False}  # noqa: RUF012
+
+    place: int
+    """Which of the workers' places it has; gunicorn-config.py gives it before the fork."""
+
+    async def _serve(self) -> None:
+        exposition.place = lambda: self.place
+        self.config.app = self.wsgi
+        server = Server(self.config)
+        self._install_sigquit_handler()
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(BOOT_ERROR)

@@ -59,6 +59,13 @@ IMPOSSIBLE = {
     "TRAINING_THREADS": ["0", "x"],
     "ALLOW_JOBLIB": ["sometimes"],
     "LOG_LEVEL": ["loud", "infos"],
+    "LOG_FORMAT": ["xml"],
+    "SHUTDOWN_DELAY": ["-1", "soon"],
+    "PREDICT_USER": ["a:b", "line\nbreak"],
+    "MAX_QUEUE_MS": ["0", "1s"],
+    "MAX_QUEUE_ROWS": ["0"],
+    "READ_TIMEOUT": ["0", "none"],
+    "MAX_CONNECTIONS": ["0"],
 }
 
 
@@ -66,6 +73,10 @@ IMPOSSIBLE = {
 def test_an_impossible_value_is_one_plain_line_that_names_it(refusal, name, wrong):
     line = refusal(**{name: wrong})
     assert line.startswith("Wrong setting. ") and name in line.upper() and "\n" not in line
+
+
+def test_both_users_can_not_have_one_name(refusal):
+    assert "PREDICT_USER must be another" in refusal(PREDICT_USER="admin", PREDICT_PASS="x")
 
 
 def test_several_mistakes_are_told_in_one_line(refusal):

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         None, ge=1, le=512, description="Worker processes; one for each CPU of the quota when unset"
     )
     graceful_timeout: int = Field(30, ge=1, description="Seconds that accepted requests have to finish after SIGTERM")
+    shutdown_delay: int = Field(
+        0, ge=0, description="Seconds after SIGTERM that all is still served but `/health/ready`, which says 503"
+    )
 
     service_user: Annotated[str, AfterValidator(_printable)] = Field(
         "admin", min_length=1, description="User of the API"
@@ -46,11 +49,27 @@ class Settings(BaseSettings):
         default_factory=lambda: SecretStr(secrets.token_urlsafe(12)),
         description="Password of the API; made up and printed at start when unset",
     )
+    predict_user: Annotated[str, AfterValidator(_printable)] = Field(
+        "predictor", min_length=1, description="User who may predict and read, but not train, promote or delete"
+    )
+    predict_pass: SecretStr | None = Field(None, description="Password of that user; there is no such user when unset")
     docs_public: bool = Field(True, description="Whether `/docs` and `/openapi.json` answer without credentials")
     root_path: str = Field("", description="Path prefix under which a proxy serves the API, such as `/ml`")
     cors_origins: Names = Field((), description="Origins whose pages may call the API, separated by commas")
     max_body_mb: int = Field(200, ge=1, description="Largest request body in MiB, also after gunzip")
     max_rows: int = Field(1_000_000, ge=1, description="Most rows in one request")
+    max_queue_ms: int = Field(
+        5000, ge=1, description="Milliseconds in which a prediction must be answered, or it is refused at once with 503"
+    )
+    max_queue_rows: int = Field(
+        2_000_000, ge=1, description="Most rows that wait in a worker for the model; more are refused with 503"
+    )
+    read_timeout: int = Field(
+        60, ge=1, description="Seconds in which a client must have sent its request, head and body; then 408"
+    )
+    max_connections: int = Field(
+        1000, ge=1, description="Most connections of a worker; at more, one that is idle is closed"
+    )
     batch_max_rows: int = Field(1000, ge=1, description="Most rows in one call of the model, whose callers share it")
 
     default_model: str = Field("classifier", description="Model that routes without a model's name use")
@@ -88,21 +107,25 @@ class Settings(BaseSettings):
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="Least level logged: debug, info, warning or error"
     )
+    log_format: Literal["text", "json"] = Field("text", description="Log lines as text, or as JSON, one object a line")
 
     @field_validator("cors_origins", "trusted_types", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
-    @field_validator("log_level", "runtime", mode="before")
+    @field_validator("log_level", "log_format", "runtime", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if ":" in self.service_user:
-            raise ValueError("SERVICE_USER must not hold a colon: basic auth could not send it")
+        for name in ("service_user", "predict_user"):
+            if ":" in getattr(self, name):
+                raise ValueError(f"{name.upper()} must not hold a colon: basic auth could not send it")
+        if self.service_user == self.predict_user and self.predict_pass:
+            raise ValueError("PREDICT_USER must be another than SERVICE_USER: the name says what one may do")
         if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
             raise ValueError("ROOT_PATH must start with a slash and not end with one, such as /ml")
         if wrong := [origin for origin in self.cors_origins if not re.fullmatch(r"\*|https?://[^/\s]+", origin)]:

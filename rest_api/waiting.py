@@ -1,0 +1,79 @@
+"""The jobs that wait for one model in this worker, and how many calls of it they will take."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ML.predictor import Answer
+from rest_api.pace import Pace
+
+Columns = Sequence[Sequence[Any]]
+Batch = list[tuple["Job", int, int]]
+"""Pieces of jobs: the job, its first row and the one after its last."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """The rows of one caller, a sequence for each column, and what is answered of them."""
+
+    columns: Columns
+    rows: int
+    future: "asyncio.Future[Answer]"
+    begun: int = 0
+    answers: list[Answer] = field(default_factory=list)
+    since: float = field(default_factory=time.perf_counter)
+
+
+class Waiting:
+    """A queue of jobs. `most` rows make a batch; without that number a batch is one job, whole."""
+
+    def __init__(self, most: int | None) -> None:
+        self.most = most
+        self.jobs: deque[Job] = deque()
+        self.rows = 0
+        self.ahead = 0
+        """Rows that are called before those of a job that comes now: of a large one, only its next piece."""
+
+    def put(self, job: Job) -> None:
+        """Adds a job at the end."""
+        self.jobs.append(job)
+        self._count(job, 1)
+
+    def take(self) -> Batch:
+        """The next batch. The rest of a large job goes to the end, so that small ones pass.
+
+        Jobs whose caller has gone are left out.
+        """
+        batch: Batch = []
+        room = self.most or 0
+        while self.jobs and (room > 0 or not (self.most or batch)):
+            job = self.jobs.popleft()
+            self._count(job, -1)
+            if job.future.done():
+                continue
+            start, job.begun = job.begun, min(job.rows, job.begun + room) if self.most else job.rows
+            batch.append((job, start, job.begun))
+            room -= job.begun - start
+            if job.begun < job.rows:
+                self.put(job)
+        return batch
+
+    @property
+    def calls(self) -> int:
+        """Calls until one more row is answered, its own included."""
+        return self.ahead // self.most + 1 if self.most else len(self.jobs) + 1
+
+    def seconds(self, pace: Pace, turns: int | None = None) -> float:
+        """How long those calls take, or only so many of them; without a number, one more row is among them."""
+        size = self.most or 1 + self.ahead // (1 + len(self.jobs))
+        if turns is not None and turns < self.calls:
+            return turns * pace.of(size)
+        return (self.calls - 1) * pace.of(size) + pace.of(self.ahead % size + (turns is None))
+
+    def _count(self, job: Job, sign: int) -> None:
+        rows = job.rows - job.begun
+        self.rows += sign * rows
+        self.ahead += sign * min(rows, self.most or rows)
