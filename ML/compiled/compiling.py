@@ -69,7 +69,7 @@ def _compiled(card: Card, original: Predictor, X: pd.DataFrame, path: Path) -> C
     proof = prove(original, made, probes(card.features, X.iloc[:learned], thresholds, most))
     found.rows, found.difference = proof.rows, proof.difference
     found.seconds = _timed(original, made, some, int(TIMED / each))
-    found.why = _slower(found.seconds)
+    found.why = slower(found.seconds)
     found.used = not found.why
     return found
 
@@ -113,7 +113,7 @@ def _best(model: Predictor, table: Table) -> float:
     return float(f"{best:.3g}")
 
 
-def _slower(seconds: dict[str, dict[str, float]]) -> str:
+def slower(seconds: dict[str, dict[str, float]]) -> str:
     """A sentence where compiling costs time."""
     for rows, took in seconds.items():
         if took["compiled"] > SLOWER * took["original"]:
