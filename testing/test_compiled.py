@@ -58,6 +58,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, SVR, LinearSVC, LinearSVR, NuSVC, NuSVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from ML.compiled import compiling
 from ML.compiled.graph import Unsupported
 from ML.predictor import CannotPredict
 from ML.src import classifier, regressor
@@ -237,6 +238,46 @@ def test_what_has_no_compiled_form_says_so_in_a_sentence(model, said, tmp_path):
         tmp_path
     )
     assert not entry.used and said in entry.why and not list(tmp_path.iterdir())
+
+
+class Rounding(LinearRegression):
+    """Answers otherwise than the class that it comes from."""
+
+    def predict(self, X):
+        return super().predict(X).round()
+
+
+class Passing(StandardScaler):
+    """Learns nothing of what the class learns that it comes from."""
+
+    def fit(self, X, y=None):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X, copy=None):
+        return X
+
+
+def test_a_class_that_answers_otherwise_than_its_parent_is_served_by_scikit_learn_and_noted(tmp_path):
+    found = fit(make_pipeline(PREPARATIONS["scaled"](), Rounding()), people(classes=0), "regression")
+    entry = found.published(tmp_path)
+    assert not entry.used and "rows of the training get answers that differ by" in entry.why
+    assert found.original.card.notes == [f"it is not served compiled: {entry.why}"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_converter_that_fails_does_not_fail_the_training(tmp_path):
+    model = make_pipeline(mixed(imputed(), "drop"), Passing(), LinearRegression())
+    entry = fit(model, people(classes=0), "regression").published(tmp_path)
+    assert not entry.used and entry.why.startswith("It could not be compiled: AttributeError: ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_slower_with_any_number_of_rows_is_not_used():
+    faster, slower = {"original": 2.0, "compiled": 1.0}, {"original": 1.0, "compiled": 1.2}
+    assert compiling.slower({"1": faster, "10000": faster}) == ""
+    said = compiling.slower({"1": faster, "10000": slower})
+    assert said == "It is slower: 10000 rows take 1.2 s compiled and 1.0 s as they are"
 
 
 def test_text_that_meets_numbers_is_unsupported():

@@ -1,6 +1,8 @@
 """Encoders of words: what becomes of each category is asked of the encoder itself, whatever its parameters."""
 
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,15 +13,21 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from ML.compiled import graph as graphs
 from ML.compiled.converters import transformer
-from ML.compiled.graph import TREES, Column, Columns, Graph
+from ML.compiled.graph import TREES, Column, Columns, Graph, Unsupported
 
 NEVER = "a word that nobody writes \u2063"
 """Asks what becomes of unknown words; a number that nobody writes does it for numbers."""
 NEVER_NUMBER = -8.987654321e250
 NONE = -1.0
 
-Asked = tuple[NDArray[np.float64], NDArray[np.float64] | None]
-"""Of one column: what its categories become, a row for each, and what unknown ones do, None where they are refused."""
+MOST_CATEGORIES = 10_000
+"""Of an encoder that compares each row with all of them."""
+CELLS = 10_000_000
+"""Most that an encoder is asked for at once: 80 MB."""
+
+Rows = NDArray[np.float64]
+Pick = Callable[[Rows], Rows]
+"""From the encoder's rows to the codes of one column, shape (rows, codes)."""
 
 
 @transformer(OrdinalEncoder, TargetEncoder)
@@ -27,14 +35,12 @@ def ordinal(graph: Graph, model: Any, columns: Columns) -> Columns:
     """A number for each category, several where the encoder has one for each class."""
     found = []
     for place, column in enumerate(columns):
-        known, unknown = _asked(model, columns, place)
-        refused = np.full(known.shape[1], np.nan)
-        codes = [
-            _code(graph, column, model.categories_[place], values, default)
-            for values, default in zip(known.T, refused if unknown is None else unknown, strict=True)
-        ]
+        known, unknown = _asked(model, columns, place, partial(_own, place, len(columns)), len(columns))
+        defaults = np.full(known.shape[1], np.nan) if unknown is None else unknown
+        categories = model.categories_[place]
+        codes = [_code(graph, column, categories, *pair) for pair in zip(known.T, defaults, strict=True)]
         if unknown is None:  # a gap that is a category may be coded as NaN, so that the codes do not tell
-            _refuse(graph, [_code(graph, column, model.categories_[place], np.zeros(len(known)), np.nan)], [column])
+            _refuse(graph, [_code(graph, column, categories, np.zeros(len(known)), np.nan)], [column])
         found += [new for code in codes for new in graphs.columns(code, [column.name])]
     return found
 
@@ -42,48 +48,55 @@ def ordinal(graph: Graph, model: Any, columns: Columns) -> Columns:
 @transformer(OneHotEncoder)
 def one_hot(graph: Graph, model: Any, columns: Columns) -> Columns:
     """A column for each category: the word becomes its place, which is compared with all places at once."""
-    codes, places, names, refusing = [], [], [], []
-    first = 0
+    widths = model._n_features_outs
+    if sum(widths) > MOST_CATEGORIES:
+        raise Unsupported(f"OneHotEncoder makes more than {MOST_CATEGORIES:,} columns, too many to compile")
+    codes, refusing = [], []
     for place, column in enumerate(columns):
-        known, unknown = _asked(model, columns, place)
-        width = model._n_features_outs[place]
-        values = _hot(known[:, first : first + width])
-        default = np.nan if unknown is None else _hot(unknown[None, first : first + width])[0]
-        codes.append(_code(graph, column, model.categories_[place], values, default))
+        pick = partial(_hot, sum(widths[:place]), widths[place])
+        known, unknown = _asked(model, columns, place, pick, sum(widths))
+        default = np.nan if unknown is None else unknown[0]
+        codes.append(_code(graph, column, model.categories_[place], known[:, 0], default))
         refusing += [place] if unknown is None else []
-        places += [(place, hot) for hot in range(width)]
-        names += [column.name] * width
-        first += width
-    if not places:
-        return []
     if refusing:
         _refuse(graph, [codes[place] for place in refusing], [columns[place] for place in refusing])
-    coded = graph.add("Concat", *codes, axis=1) if len(codes) > 1 else codes[0]
+    return _compared(graph, codes, widths, columns) if sum(widths) else []
+
+
+def _compared(graph: Graph, codes: list[str], widths: list[int], columns: Columns) -> Columns:
+    """1 where a code is the place of the column, 0 elsewhere."""
+    coded = codes[0]
     if len(codes) > 1:
-        coded = graph.add("Gather", coded, graph.constant([place for place, _ in places], np.int64), axis=1)
-    same = graph.add("Equal", coded, graph.constant([float(hot) for _, hot in places]))
+        repeated = graph.constant(np.repeat(np.arange(len(codes)), widths), np.int64)
+        coded = graph.add("Gather", graph.add("Concat", *codes, axis=1), repeated, axis=1)
+    same = graph.add("Equal", coded, graph.constant(np.concatenate([np.arange(width) for width in widths])))
+    names = np.repeat([column.name for column in columns], widths).tolist()
     return graphs.columns(graph.add("Cast", same, to=TensorProto.DOUBLE), names)
 
 
-def _hot(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The place of each row's one, NONE where it has none."""
-    if not rows.shape[1]:
-        return np.full(len(rows), NONE)
-    return np.where(rows.any(axis=1), rows.argmax(axis=1), NONE)
+def _own(place: int, count: int, rows: Rows) -> Rows:
+    """What of the rows is of one column."""
+    width = rows.shape[1] // count
+    return rows[:, place * width : (place + 1) * width]
 
 
-def _asked(model: Any, columns: Columns, place: int) -> Asked:
-    """What the encoder makes of each category of a column, and of one that it does not know."""
-    never = NEVER if columns[place].text else NEVER_NUMBER
-    known = _shown(model, columns, place, list(model.categories_[place]))
-    wide = isinstance(model, OneHotEncoder)
-    width = known.shape[1] // len(columns)
-    own = slice(None) if wide else slice(place * width, (place + 1) * width)
+def _hot(first: int, width: int, rows: Rows) -> Rows:
+    """The place of each row's one among the columns of one column, NONE where it has none."""
+    own = rows[:, first : first + width]
+    places = own.argmax(axis=1) if width else np.zeros(len(rows))
+    return np.where(own.any(axis=1), places, NONE)[:, None]
+
+
+def _asked(model: Any, columns: Columns, place: int, pick: Pick, width: int) -> tuple[Rows, Rows | None]:
+    """What the encoder makes of each category of a column, and of one that it does not know, None if it refuses it."""
+    known = list(model.categories_[place])
+    step = max(1, CELLS // max(1, width))
+    parts = [known[first : first + step] for first in range(0, len(known), step)]
+    found = np.concatenate([pick(_shown(model, columns, place, part)) for part in parts])
     try:
-        unknown = _shown(model, columns, place, [never])
+        return found, pick(_shown(model, columns, place, [NEVER if columns[place].text else NEVER_NUMBER]))[0]
     except ValueError:
-        return known[:, own], None
-    return known[:, own], unknown[0, own]
+        return found, None
 
 
 def _shown(model: Any, columns: Columns, place: int, values: list[Any]) -> NDArray[np.float64]:
