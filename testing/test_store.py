@@ -85,6 +85,26 @@ def test_pruning_keeps_the_cards_of_failures_since_the_oldest_version_kept():
     assert store.versions("m") == [5, 4, 3]
 
 
+def test_of_failures_only_the_newest_cards_are_kept():
+    publish(1)
+    for _ in range(5):
+        store.write(claim().model_copy(update={"state": "failed"}))
+    store.clear("m")
+    assert store.versions("m") == [6, 5, 1]
+
+
+def test_what_a_process_left_that_died_while_it_wrote_is_cleared(folder):
+    publish(2)
+    for leftover in (".current.99", "1/.card.json.99", "2/stop", "3/upload.csv"):
+        (folder / leftover).parent.mkdir(exist_ok=True)
+        (folder / leftover).touch()
+    (folder / "4").mkdir()
+    store.clear("m")
+    left = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    assert left == ["1", "1/card.json", "2", "2/card.json", "4", "current", "lock"]
+    assert claim().version == 5
+
+
 def test_a_version_is_held_back_when_another_was_made_live_by_hand_meanwhile():
     publish(2)
     card = claim()
