@@ -58,7 +58,10 @@ def load(path: Path, sha256: str) -> Any:
     data = read(path, sha256)
     if path.name == JOBLIB:
         return joblib.load(path)
-    untrusted = skops.io.get_untrusted_types(data=data)
+    try:
+        untrusted = skops.io.get_untrusted_types(data=data)
+    except Exception as error:
+        raise Untrusted(f"{path} can't be read by skops ({error}); train again or roll back") from error
     if refused := _refused(untrusted):
         raise Untrusted(
             f"{path} holds types that are not trusted ({', '.join(refused)}); "

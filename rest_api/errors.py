@@ -6,9 +6,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from ML.errors import Invalid, Problem
 from rest_api import metrics
+from rest_api.security import route_path
 
 
 def install(app: FastAPI) -> None:
@@ -47,8 +49,9 @@ async def http(request: Request, error: Exception) -> Response:
     if error.status_code == 404 and detail == "Not Found":
         detail = f"There is no route {request.url.path}; /docs lists them"
     if error.status_code == 405 and detail == "Method Not Allowed":
-        allowed = (error.headers or {}).get("Allow", "another")
+        allowed = _allowed(request)
         detail = f"{request.method} is not a method of {request.url.path}; it takes {allowed}"
+        return answer(405, detail, {"allow": allowed})
     if error.status_code == 413:
         metrics.refused("size")
         # The rest of the body is still on its way; only closing the connection stops it.
@@ -58,6 +61,13 @@ async def http(request: Request, error: Exception) -> Response:
             {"connection": "close"},
         )
     return answer(error.status_code, detail, dict(error.headers or {}))
+
+
+def _allowed(request: Request) -> str:
+    """The methods of a path, as the header has them; Starlette names those of the first route only."""
+    path = route_path(request.scope)
+    routes = [route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path)]
+    return ", ".join(sorted({method for route in routes for method in route.methods or ()}))
 
 
 async def _bug(request: Request, error: Exception) -> Response:

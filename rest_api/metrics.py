@@ -32,6 +32,13 @@ class Sums:
         self.buckets[bisect_left(self.bounds, value)] += times
         self.total += value * times
 
+    def extend(self, values: list[float]) -> None:
+        """Counts observations."""
+        bounds, buckets = self.bounds, self.buckets
+        for value in values:
+            buckets[bisect_left(bounds, value)] += 1
+        self.total += sum(values)
+
 
 class Queue(Protocol):
     """What waits for the models."""
@@ -67,8 +74,8 @@ class Tally:
         answers, self.answers = self.answers, []
         for (method, route, status), times in Counter([answer[:3] for answer in answers]).items():
             self.counts["requests", method, route, str(status)] += times
-        for _, route, _, seconds in answers:
-            self.of(SECONDS, "latency", route).add(seconds)
+        for route in {answer[1] for answer in answers}:
+            self.of(SECONDS, "latency", route).extend([seconds for _, other, _, seconds in answers if other == route])
         batches, self.batches = self.batches, []
         for (model, rows), times in Counter(batches).items():
             self.counts["rows", model] += rows * times
