@@ -50,7 +50,7 @@ class Training(BaseModel):
     notes: list[str] = Field(description="What to know about this version: too few rows held out, columns ignored")
     seconds: dict[str, float]
     trained: bool = Field(True, description="False where this upload was trained before, so that nothing was to do")
-    held_back: bool = Field(description="Whether it was not made live: it scores worse, or a person chose another")
+    held_back: bool = Field(description="Whether it was not made live: it scores worse, or somebody chose another")
     gate: Comparison | None = Field(description="Its primary score and that of the version that was live")
 
     @classmethod
