@@ -38,7 +38,7 @@ def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
 
 
 async def fire(server: Server, callers: int) -> tuple[list[float], list[float], list[float], Counter]:
-    """Callers, each with its next request as soon as it has an answer, or a quarter of a second after a refusal, though they are told to wait longer.
+    """Callers, each with its next request at once, or a quarter of a second after a refusal.
 
     Seconds of the answers, of the refusals and of health checks meanwhile, and the statuses.
     """
