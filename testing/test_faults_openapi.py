@@ -12,7 +12,7 @@ from conftest import USER, Server
 pytestmark = pytest.mark.faults
 
 
-def test_every_answer_is_as_the_document_says(serve: Callable[..., Server]) -> None:
+def test_every_answer_is_as_the_document_says(serve: Callable[..., Server], tmp_path: Path) -> None:
     # A colon in the password is too much for its command line.
     server = serve(WEB_CONCURRENCY="1", SERVICE_PASS="plain")
     command = [f"{Path(sys.executable).parent}/schemathesis", "run", f"{server.url}/openapi.json", "--no-color"]
@@ -21,7 +21,7 @@ def test_every_answer_is_as_the_document_says(serve: Callable[..., Server]) -> N
     how = ["--phases", "examples,coverage,fuzzing", "--max-examples", "60", "--continue-on-failure", "--seed", "1"]
     command += [*checks, *how, "--auth", f"{USER}:plain"]
     environment = server.environment | {"PYTHONWARNINGS": ""}
-    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path)
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
     cases = re.search(r"(\d[\d,]*) generated", run.stdout)
     assert cases and int(cases[1].replace(",", "")) >= 1000, run.stdout[-2000:]

@@ -38,7 +38,7 @@ def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
 
 
 async def fire(server: Server, callers: int) -> tuple[list[float], list[float], list[float], Counter]:
-    """Callers, each with its next request as soon as it has an answer, or heard that there is none: after 0.1 s.
+    """Callers, each with its next request at once, or a quarter of a second after a refusal.
 
     Seconds of the answers, of the refusals and of health checks meanwhile, and the statuses.
     """
@@ -59,7 +59,7 @@ async def fire(server: Server, callers: int) -> tuple[list[float], list[float], 
             else:
                 assert answer.status == 503 and int(answer.headers["retry-after"]) >= 1 and "MAX_QUEUE_MS" in str(found)
                 refusals.append(took)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.25)
 
     async def check(client: aiohttp.ClientSession) -> None:
         while time.monotonic() < end:
