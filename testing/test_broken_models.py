@@ -16,7 +16,7 @@ TABLE = "x,y,label\n" + "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(60
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    return serve(WEB_CONCURRENCY="1", BOOTSTRAP="false")
+    return serve(WEB_CONCURRENCY="1", BOOTSTRAP="false", RUNTIME="sklearn")
 
 
 def truncate(file: Path) -> None:
@@ -56,8 +56,8 @@ DAMAGES = [(truncate, "SHA-256 differs"), (flip_a_bit, "SHA-256 differs"), (put_
 def test_a_damaged_version_is_refused_and_the_good_one_serves(
     server: Server, damage: Callable[[Path], None], says: str
 ) -> None:
-    good = server.train(TABLE, "label").raise_for_status().json()["version"]
-    bad = server.train(TABLE, "label").raise_for_status().json()["version"]
+    good = server.train(TABLE, "label", force="true").raise_for_status().json()["version"]
+    bad = server.train(TABLE, "label", force="true").raise_for_status().json()["version"]
     server.client.put("/models/classifier/current", json={"version": good}).raise_for_status()
     assert server.predict([ROW]).json()["model_version"] == good
     damage(server.models_dir / "classifier" / str(bad) / "model.skops")

@@ -83,7 +83,7 @@ def test_rows_and_tables_are_answered_as_scikit_learn_answers_them(
     plain = serve(BOOTSTRAP="false", WEB_CONCURRENCY="1", MODELS_DIR=str(store), RUNTIME="sklearn")
     assert alike(answers(plain, 1), compiled)
     assert plain.logs("classifier/1 is served by scikit-learn: RUNTIME is sklearn")
-    trained = plain.train(CSV, "y").json()["version"]
+    trained = plain.train(CSV, "y", force="true").json()["version"]
     entry = plain.client.get(f"/models/classifier/versions/{trained}").json()["compiled"]
     assert not entry["used"] and entry["why"] == "RUNTIME was sklearn when it was trained"
     assert not (store / "classifier" / str(trained) / "compiled.onnx").exists()

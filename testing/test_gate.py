@@ -9,7 +9,7 @@ import pytest
 from conftest import Server, eventually
 from sklearn.datasets import make_classification
 
-from ML import estimators, gate, holdout, predictor, store, training
+from ML import estimators, gate, holdout, payload, store, training
 from ML.config.config import settings
 
 NAMES = list("abcdef")
@@ -64,14 +64,14 @@ def test_ten_honest_retrains_on_the_old_table_and_new_rows_all_go_live_where_a_n
     went_live, naive = 0, 0
     for seed in range(10):
         X, y = rows(450, seed)
-        before = train(X[:300], y[:300], force=True).version
+        before = train(X[:300], y[:300], force=True)
         card = train(X, y)
         assert card.gate and card.gate.rows == card.rows["holdout"]
         went_live += store.current("classifier") == card.version
         drawn = np.random.default_rng(seed).random(len(X)) < 0.2
         new = estimators.load("classifier").build().fit(X[~drawn], y[~drawn])
-        old = predictor.load("classifier", before).model
-        naive += accuracy(old, X[drawn].to_numpy(), y[drawn]) - accuracy(new, X[drawn], y[drawn]) > 0.01
+        old = payload.load(store.folder("classifier", before.version) / before.file, before.sha256)
+        naive += accuracy(old, X[drawn], y[drawn]) - accuracy(new, X[drawn], y[drawn]) > 0.01
     assert (went_live, naive) == (10, 10)
 
 

@@ -1,8 +1,8 @@
 """Made-up tables: training and prediction never fail, and CSV and JSON answer alike.
 
-With CI set, 300 tables. 240 of them, half for each model, are trained, loaded and predicted in this process, by the
-functions that the server and its training process call. 60 go through the real server, two at a time, where each
-training is a process of its own. Elsewhere 20 and 6.
+With CI set, 300 tables. 240 of them, half for each model and half of these compiled, are trained, loaded and predicted
+in this process, by the functions that the server and its training process call. 60 go through the real server, two at
+a time, where each training is a process of its own. Elsewhere 20 and 6.
 """
 
 import csv
@@ -50,10 +50,11 @@ def alike(a, b):
     return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9) if isinstance(a, float) else (type(a), a) == (type(b), b)
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    """An empty store for trainings in this process."""
+@pytest.fixture(scope="module", params=["auto", "sklearn"])
+def store(request, tmp_path_factory):
+    """An empty store for trainings in this process, compiled or not."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNTIME", request.param)
         patch.setenv("MODELS_DIR", str(tmp_path_factory.mktemp("random")))
         patch.setenv("KEEP_VERSIONS", "1")
         settings.cache_clear()
@@ -68,7 +69,7 @@ def predicted(live, columns):
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("model", TARGETS)
-@examples(120, 10)
+@examples(60, 5)
 @given(st.data(), st.sampled_from(table.SEPARATORS))
 def test_any_table_trains_and_csv_and_json_answer_alike(store, model, data, separator):
     """In this process: learn, hold out, fit, score, save, load back, publish; load; predict both ways."""
