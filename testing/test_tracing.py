@@ -50,6 +50,7 @@ def test_a_prediction_is_a_span_of_the_callers_trace(
     assert PASSWORD.encode() not in b"".join(body for _, body in came)
 
 
-def test_without_an_endpoint_nothing_is_traced(server: Server) -> None:
+def test_without_an_endpoint_nothing_is_traced(serve: Callable[..., Server]) -> None:
+    server = serve(WEB_CONCURRENCY="1")
     assert httpx.post(f"{server.url}/predict", json=ROW, auth=(USER, PASSWORD)).status_code == 200
     assert "telemetry" not in server.log.lower()
