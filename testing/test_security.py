@@ -21,7 +21,7 @@ def secret() -> str:
     return "secret"
 
 
-app = create_app(forms, hot, models, health)
+app = create_app(trainings, hot, models, health)
 """
 
 
@@ -52,7 +52,7 @@ def test_every_route_but_health_and_docs_is_closed(server: Server, stranger: htt
 def test_a_route_added_without_a_word_is_closed(fork: Callable[..., Path], serve: Callable[..., Server]) -> None:
     project = fork()
     routes = project / "rest_api" / "classifier_api.py"
-    routes.write_text(routes.read_text().replace("\n\napp = create_app(forms, hot, models, health)\n", OPEN_ROUTE))
+    routes.write_text(routes.read_text().replace("\n\napp = create_app(trainings, hot, models, health)\n", OPEN_ROUTE))
     server = serve(project, BOOTSTRAP="false", WEB_CONCURRENCY="1")
     assert httpx.get(f"{server.url}/secret").status_code == 401
     assert server.client.get("/secret").json() == "secret"

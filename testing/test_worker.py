@@ -3,10 +3,17 @@
 import json
 import socket
 from base64 import b64encode
+from collections.abc import Callable
 
+import pytest
 from conftest import PASSWORD, USER, Server
 
 HEAD = f"Host: x\r\nAuthorization: Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}\r\n"
+
+
+@pytest.fixture(scope="module")
+def server(serve: Callable[..., Server]) -> Server:
+    return serve(WEB_CONCURRENCY="1")
 
 
 def connected(server: Server) -> socket.socket:
