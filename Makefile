@@ -5,6 +5,8 @@ PYTHON ?= python3
 N ?= 1000
 VENV := .venv
 BIN := $(VENV)/bin
+# Two processes; a file stays whole, as its later tests may need what the earlier ones trained. ARGS="-n 0": one.
+PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
@@ -18,12 +20,12 @@ run: $(VENV)/runtime  ## Serve on http://127.0.0.1:8000
 
 test: $(VENV)/testing  ## Run all tests; less than 95% coverage fails
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m coverage run -m pytest $(ARGS)
+	@$(BIN)/python -m coverage run $(PYTEST) $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
 
 test-faults: $(VENV)/testing  ## Run the tests that take minutes: what is killed, starved, broken or flooded
-	@$(BIN)/python -m pytest -m faults $(ARGS)
+	@$(BIN)/python $(PYTEST) -m faults $(ARGS)
 
 check: $(VENV)/testing  ## Check format, lint, types and who imports whom
 	@$(BIN)/python -m ruff format --check --quiet --diff .

@@ -8,12 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
+from alone import common, locked
+from alone import pytest_collection_modifyitems as pytest_collection_modifyitems
+from alone import pytest_runtest_protocol as pytest_runtest_protocol
 
 ROOT = Path(__file__).parents[1]
 USER, PASSWORD = "admin", "a password: with colon"
@@ -105,12 +108,28 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
-    """Starts a server: `serve()`, `serve(project, SETTING="value")`. All are stopped at the end."""
+def samples(request: pytest.FixtureRequest) -> Path:
+    """A store as the bootstrap leaves it, made once: to train the samples takes longer than most tests."""
+    folder = common(request.config)
+    store, making = folder / "samples", folder / "bootstrap"
+    with locked(folder / "samples.lock"):
+        if not store.exists():
+            environment = {**os.environ, "MODELS_DIR": str(making), "PYTHONWARNINGS": "error"}
+            command = [sys.executable, "-m", "ML.training", "--bootstrap"]
+            subprocess.run(command, cwd=ROOT, env=environment, check=True)
+            making.rename(store)
+    return store
+
+
+@contextmanager
+def servers(factory: pytest.TempPathFactory, samples: Path) -> Iterator[Callable[..., Server]]:
+    """Starts servers, and stops them at the end."""
     with ExitStack() as stack:
 
         def start(project: Path = ROOT, **environment: str) -> Server:
-            models_dir = Path(environment.get("MODELS_DIR", tmp_path_factory.mktemp("store") / "models"))
+            models_dir = Path(environment.get("MODELS_DIR", factory.mktemp("store") / "models"))
+            if "MODELS_DIR" not in environment and environment.get("BOOTSTRAP") != "false":
+                shutil.copytree(samples, models_dir)
             server = Server(project, models_dir, **environment).start()
             stack.callback(lambda: server.process.poll() is None and server.stop())
             return server
@@ -118,10 +137,21 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
         yield start
 
 
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Iterator[Callable[..., Server]]:
+    """Starts a server: `serve()`, `serve(project, SETTING="value")`. All are stopped after the file's last test.
+
+    It finds the samples trained, unless BOOTSTRAP is "false" or MODELS_DIR is given.
+    """
+    with servers(tmp_path_factory, samples) as start:
+        yield start
+
+
 @pytest.fixture(scope="session")
-def server(serve: Callable[..., Server]) -> Server:
+def server(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Iterator[Server]:
     """The server that most tests use: two workers, the sample models; tests train it as they like."""
-    return serve()
+    with servers(tmp_path_factory, samples) as start:
+        yield start()
 
 
 @pytest.fixture(scope="session")

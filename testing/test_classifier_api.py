@@ -164,6 +164,7 @@ def test_columns_may_have_any_name(server: Server) -> None:
     assert server.predict(rows).json()["predictions"] == by_csv["predictions"]
 
 
+@pytest.mark.alone
 def test_a_hundred_thousand_rows_train_and_predict_while_others_are_answered(server: Server) -> None:
     noise = random.Random(0)
     names = [f"f{i}" for i in range(30)]

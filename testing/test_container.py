@@ -141,6 +141,7 @@ def test_docker_run_serves_the_samples_that_are_in_the_image(run: Callable[..., 
     container.until(lambda: container.state("Health.Status") == "healthy")
 
 
+@pytest.mark.alone
 def test_a_given_password_is_never_shown_and_stopping_is_quick(run: Callable[..., Container], say: Say) -> None:
     container = run("--env", f"SERVICE_PASS={PASSWORD}").ready()
     flow(container, SERVICE_PASS=PASSWORD)
@@ -222,6 +223,7 @@ def test_the_image_holds_nothing_but_what_serves(run: Callable[..., Container], 
     say(f"the image has {size / 1e6:.0f} MB, {(size - base) / 1e6:.0f} more than its base")
 
 
+@pytest.mark.alone
 def test_an_app_image_on_the_base_image_is_built_in_seconds(image: str, say: Say) -> None:
     docker("build", "-t", BASE, "-f", "gunicorn/Dockerfile.fast-ml", ".")
     started = time.monotonic()

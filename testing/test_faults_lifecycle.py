@@ -15,7 +15,7 @@ import pytest
 from conftest import PASSWORD, USER, Server, eventually
 
 # A connection whose server was killed is not closed by the client that gave it up.
-pytestmark = [pytest.mark.faults, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 HEADERS = {"Authorization": aiohttp.encode_basic_auth(USER, PASSWORD)}
 ECHO = """

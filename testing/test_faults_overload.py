@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from conftest import PASSWORD, USER, Server, eventually
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.alone]
 
 SECONDS, BATCH, BOUND = 10.0, 8, 0.3
 HEADERS = {"Authorization": aiohttp.encode_basic_auth(USER, PASSWORD)}

@@ -15,7 +15,7 @@ import pytest
 from conftest import PASSWORD, USER, Server, eventually
 from projects import MAJORITY, PLAIN
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.timeout(900)]
 
 BOTH = {"x": 1, "z": 1}
 

@@ -105,6 +105,7 @@ def refused_upload(server: Server, password: str, **headers: str) -> tuple[int, 
     return found
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("password", "status"), [("wrong", 401), (PASSWORD, 413)])
 def test_a_gigabyte_is_refused_before_it_arrives(server: Server, password: str, status: int) -> None:
     found, seconds, _ = refused_upload(server, password, **{"Content-Length": str(GIGABYTE)})
