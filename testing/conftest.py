@@ -160,7 +160,7 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
     def make(**estimators: str) -> Path:
         project = tmp_path_factory.mktemp("fork") / "project"
-        ignored = shutil.ignore_patterns("saved_models", "__pycache__")
+        ignored = shutil.ignore_patterns("saved_models")
         for folder in ("ML", "rest_api", "gunicorn"):
             shutil.copytree(ROOT / folder, project / folder, ignore=ignored)
         shutil.copy(ROOT / "wsgi.py", project)

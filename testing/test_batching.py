@@ -9,6 +9,8 @@ import aiohttp
 import pytest
 from conftest import PASSWORD, USER, Server
 
+pytestmark = pytest.mark.alone  # a worker measures how quick its models are
+
 ECHO = '''
 import threading
 import time
@@ -112,7 +114,6 @@ def test_a_quick_model_is_asked_on_the_event_loop_until_it_was_slow_there(server
     assert ask_one(-5) == [False]
 
 
-@pytest.mark.alone
 def test_small_requests_pass_between_the_pieces_of_a_large_one(server: Server) -> None:
     async def run() -> tuple[float, float]:
         async with session() as client:
@@ -129,7 +130,6 @@ def test_small_requests_pass_between_the_pieces_of_a_large_one(server: Server) -
     assert small < large / 2
 
 
-@pytest.mark.alone
 def test_health_does_not_wait_for_a_slow_prediction(server: Server) -> None:
     async def run() -> float:
         async with session() as client:

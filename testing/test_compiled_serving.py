@@ -66,6 +66,7 @@ def copied(server: Server, change: Callable[[Path, dict[str, Any]], None]) -> in
     return number
 
 
+@pytest.mark.alone
 def test_the_card_tells_what_was_compiled_and_how_fast_it_is(server: Server, compiled: list[Any]) -> None:
     entry = server.client.get("/models/classifier/versions/1").json()["compiled"]
     assert entry["used"] and not entry["why"] and entry["rows"] > 2000 and entry["difference"] <= 1e-9
@@ -132,6 +133,7 @@ def test_what_can_not_be_served_compiled_is_served_by_scikit_learn(
 ) -> None:
     number = copied(server, change)
     assert alike(answers(server, number), compiled)
+    assert server.logs(f"classifier/{number} is served by scikit-learn")
     said = [line for line in server.log.splitlines() if f"classifier/{number} is served by scikit-learn" in line]
     assert len(said) == 1 and why in said[0]
 
@@ -160,6 +162,7 @@ def test_a_file_that_was_tampered_with_is_refused_and_the_last_version_serves_on
     assert promoted.status_code == 422 and f"{file} is not the file that was published" in promoted.text
 
 
+@pytest.mark.alone
 def test_a_row_that_an_encoder_refuses_is_422_and_its_neighbours_are_answered(
     serve: Callable[..., Server], fork: Callable[..., Path]
 ) -> None:

@@ -154,6 +154,7 @@ def test_a_given_password_is_never_shown_and_stopping_is_quick(run: Callable[...
     assert PASSWORD not in container.log
 
 
+@pytest.mark.alone
 def test_it_stops_while_it_still_starts(run: Callable[..., Container]) -> None:
     training = run("--tmpfs", MODELS)
     time.sleep(1)

@@ -161,6 +161,7 @@ def answers(server: Server, version: int) -> Any:
         return None
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("orphan", [False, True])
 def test_a_training_that_is_killed_is_told_at_once(server: Server, orphan: bool) -> None:
     before, version = live(server), begin(server, 60).json()["version"]

@@ -62,7 +62,7 @@ def test_every_worker_tells_of_all_of_them(server: Server) -> None:
 
 
 def workers(server: Server) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", f"{server.process.pid}"], capture_output=True, text=True, check=True)
+    found = subprocess.run(["pgrep", "-P", f"{server.process.pid}"], capture_output=True, text=True, check=False)
     return [int(pid) for pid in found.stdout.split()]
 
 
@@ -74,20 +74,17 @@ def folder(server: Server) -> Path:
 
 
 def test_a_worker_that_is_killed_takes_no_count_with_it(server: Server) -> None:
+    key, before = ("fast_ml_rows_total", "model=classifier"), read(server)
     for _ in range(20):
-        predict(server)
-    key = "fast_ml_rows_total", "model=classifier"
-    assert eventually(lambda: read(server).get(key, 0) >= 20)
-    import time
-
-    time.sleep(0.5)  # what is younger than a period may be lost
+        assert predict(server) == 200
+    assert grows(server, *key, by=20, since=before)  # what was not handed on yet may be lost
     before = read(server)
     files = sorted(folder(server).iterdir())
     for _ in range(2):
         for pid in (old := workers(server)):
             os.kill(pid, signal.SIGKILL)
-        assert eventually(lambda old=old: len(set(workers(server)) - set(old)) == 3)
-        assert eventually(lambda: server.client.get("/health/ready").status_code == 200)
+        assert eventually(lambda old=old: len(set(workers(server)) - set(old)) == 3, 30)
+        assert eventually(lambda: server.client.get("/health/ready").status_code == 200, 30)
     for _ in range(30):
         assert predict(server) == 200
     assert grows(server, *key, by=30, since=before)
@@ -130,7 +127,8 @@ def test_trainings_versions_loads_and_refusals_are_told(server: Server, iris: st
     assert found["fast_ml_model_version", "model=classifier"] == version
     age = found["fast_ml_model_trained_timestamp_seconds", "model=classifier"]
     assert age > before["fast_ml_model_trained_timestamp_seconds", "model=classifier"]
-    assert found["fast_ml_loads_total", "model=classifier", "outcome=loaded"] >= 4
+    loads = "fast_ml_loads_total", "model=classifier", "outcome=loaded"
+    assert eventually(lambda: read(server)[loads] >= 4)  # idle workers hand on what they counted later
     assert found["fast_ml_load_seconds_sum", "model=classifier"] > 0
     assert found[("fast_ml_queue_rows",)] == found[("fast_ml_queue_age_seconds",)] == 0
 
