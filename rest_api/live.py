@@ -21,6 +21,9 @@ Stamp = tuple[int, int] | None
 RETRY = 5.0
 """Seconds until a version that could not be loaded is tried again: the disk or the memory may have been short."""
 
+SPAN = 20_000
+"""New objects until the collector looks for cycles among them: by default 700, which a dozen requests make."""
+
 
 class Held(NamedTuple):
     """What was found at one state of the pointer: a predictor, or why there is none, and when to look again."""
@@ -121,3 +124,4 @@ def _tidy() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(SPAN)
