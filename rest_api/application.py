@@ -53,7 +53,9 @@ class Application(FastAPI):
         super().__init__(**options)
         given = settings()
         self.state.draining = False
-        front: ASGIApp = Guard(HotLane(self, super().__call__), given)
+        lane = HotLane(self, super().__call__)
+        self.hot = lane.has
+        front: ASGIApp = Guard(lane, given)
         if given.cors_origins:
             front = CORSMiddleware(
                 front,
