@@ -29,7 +29,7 @@ class Protocol(HttpToolsProtocol):
     _begun = 0.0
     _answered = 0.0
     _head = 0
-    _hot: Cycle | None = None
+    _hot: tuple[Cycle, Any] | None = None
     _timer: asyncio.TimerHandle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -84,18 +84,18 @@ class Protocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Called for a request once its head is there. A hot one is run when all that has come is read."""
         hot = getattr(self.config.app, "hot", None)  # another app around ours may need tasks
-        if hot and hot(cycle.scope):
+        if hot and (front := hot(cycle.scope)):
             cycle.__class__ = Cycle  # uvicorn makes its own
             cycle.scope["extensions"] = {WHOLE: {}}
-            self._hot = cycle  # type: ignore[assignment]
+            self._hot = cycle, front  # type: ignore[assignment]
         else:
             super()._start_asgi_task(cycle, app)
 
     def _run(self) -> None:
         # In a loop, because an answer that is ready at once starts the next request of a pipeline.
-        while cycle := self._hot:
+        while hot := self._hot:
             self._hot = None
-            Run(cycle.run_asgi(self.app), self.tasks)
+            Run(hot[0].run_asgi(hot[1]), self.tasks)
 
     def shutdown(self) -> None:
         """Called by the server for the end: what is idle now may yet have a request on its way."""

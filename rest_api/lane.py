@@ -46,8 +46,8 @@ class HotLane:
             return
         scope["app"], scope["route"], scope["path_params"] = self.app, *found
         try:
-            await found[0].app(scope, receive, send)
+            response = await found[0].endpoint(Request(scope, receive, send))
         except (Problem, HTTPException) as error:
             answer = errors.problem if isinstance(error, Problem) else errors.http
             response = await answer(Request(scope, receive, send), error)
-            await response(scope, receive, send)
+        await response(scope, receive, send)
