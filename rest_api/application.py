@@ -53,7 +53,8 @@ class Application(FastAPI):
         super().__init__(**options)
         given = settings()
         self.state.draining = False
-        front: ASGIApp = Guard(HotLane(self, super().__call__), given)
+        self.lane = HotLane(self, super().__call__)
+        front: ASGIApp = Guard(self.lane, given)
         if given.cors_origins:
             front = CORSMiddleware(
                 front,
@@ -64,6 +65,10 @@ class Application(FastAPI):
             )
         front = logs.RequestLog(front, given.log_format)
         self.front = Prefix(front, given.root_path) if given.root_path else front
+
+    def hot(self, scope: Scope) -> ASGIApp | None:
+        """What answers a hot route's request: it neither needs a task nor looks at headers of a proxy."""
+        return self.front if self.lane.has(scope) else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

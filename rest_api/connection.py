@@ -1,69 +1,40 @@
-"""A connection: what its client may take in time, bytes and number, and answers in one write to its socket."""
+"""A connection: what its client may take in time, bytes and number, and which of its requests need no task."""
 
 import asyncio
+from functools import cache
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from ML.config.config import settings
 from rest_api import metrics
+from rest_api.cycle import WHOLE, Cycle, Run
+from rest_api.outbox import OneWrite, Outbox
 
-ENOUGH = 64 * 1024
 MOST_HEAD = 64 * 1024
 """Bytes of a request's line and headers; the parser itself would take any number."""
 
 PARTING = 0.3
 """Seconds that an idle connection stays open at the end: a request may be on its way."""
 
-
-class OneWrite:
-    """A transport that writes what a turn of the event loop brings at once.
-
-    uvicorn writes an answer's head and its body, and uvloop calls the kernel for each: a tenth of a quick prediction.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._loop = asyncio.get_running_loop()
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        """Keeps the data until the end of the turn, or until it is much."""
-        if not self._parts:
-            self._loop.call_soon(self._flush)
-        self._parts.append(data)
-        self._size += len(data)
-        if self._size > ENOUGH:
-            self._flush()
-
-    def close(self) -> None:
-        """Closes the connection once everything is written."""
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._parts:
-            self._transport.write(b"".join(self._parts))
-            self._parts, self._size = [], 0
+_outbox = cache(Outbox)
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with limits, on such a transport."""
+    """uvicorn's HTTP protocol with limits, and a short way for hot requests."""
 
     silent: ClassVar[dict["Protocol", None]] = {}
     """Connections that have sent nothing yet, the oldest first."""
 
     _begun = 0.0
+    _answered = 0.0
     _head = 0
+    _hot: tuple[Cycle, Any] | None = None
     _timer: asyncio.TimerHandle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by the event loop for each connection."""
-        super().connection_made(OneWrite(transport))  # type: ignore[arg-type]
+        super().connection_made(OneWrite(transport, _outbox(self.loop), self.tasks))  # type: ignore[arg-type]
         self._seconds = settings().read_timeout
         self._begun = self.loop.time()
         self._timer = self.loop.call_later(self._seconds, self._look)
@@ -80,6 +51,8 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Called by the event loop with what has come."""
         super().data_received(data)
+        if self._hot:
+            self._run()
         if self._begun and not self._in_body:
             self._head += len(data)
             if self._head > MOST_HEAD:
@@ -96,6 +69,33 @@ class Protocol(HttpToolsProtocol):
         """Called by the parser when a request is whole."""
         self._begun = 0.0
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Called when an answer is written. uvicorn would set a timer for each; `_look` does for all."""
+        self._answered = self.loop.time()
+        if self.pipeline:
+            super().on_response_complete()
+            self.loop.call_soon(self._run)
+        else:
+            self.server_state.total_requests += 1
+            if not self.transport.is_closing():
+                self.flow.resume_reading()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Called for a request once its head is there. A hot one is run when all that has come is read."""
+        hot = getattr(self.config.app, "hot", None)  # another app around ours may need tasks
+        if hot and (front := hot(cycle.scope)):
+            cycle.__class__ = Cycle  # uvicorn makes its own
+            cycle.scope["extensions"] = {WHOLE: {}}
+            self._hot = cycle, front  # type: ignore[assignment]
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _run(self) -> None:
+        # In a loop, because an answer that is ready at once starts the next request of a pipeline.
+        while hot := self._hot:
+            self._hot = None
+            Run(hot[0].run_asgi(hot[1]), self.tasks)
 
     def shutdown(self) -> None:
         """Called by the server for the end: what is idle now may yet have a request on its way."""
@@ -119,14 +119,15 @@ class Protocol(HttpToolsProtocol):
     def _look(self) -> None:
         """Looks whether the client is late with a request, and says when to look again: no timer for each of them."""
         now = self.loop.time()
-        if not self._begun or self.flow.read_paused:  # nothing is awaited, or it is we who don't read
-            self._begun = self._begun and now
-            left = float(self._seconds)
-        else:
+        if self._begun and not self.flow.read_paused:
             left = self._begun + self._seconds - now
+        else:  # nothing is awaited, or it is we who don't read
+            self._begun = self._begun and now
+            kept = self._answered + self.timeout_keep_alive - now if self._idle else self._seconds
+            left = min(kept, self._seconds)
         if left > 0:
             self._timer = self.loop.call_later(left, self._look)
-        elif self in self.silent:
+        elif not self._begun or self in self.silent:
             self.transport.close()
         else:
             metrics.refused("read timeout")

@@ -34,6 +34,10 @@ class HotLane:
         named = [route for route in hot if set(route.param_convertors) == {"model"}]
         return plain | {r.path.format(model=name): (r, {"model": name}) for r in named for name in estimators.names()}
 
+    def has(self, scope: Scope) -> bool:
+        """Whether it is a hot route's request."""
+        return scope["method"] == "POST" and scope["path"] in self.routes
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers the request, errors included."""
         found = self.routes.get(route_path(scope)) if scope["type"] == "http" and scope["method"] == "POST" else None
@@ -42,8 +46,8 @@ class HotLane:
             return
         scope["app"], scope["route"], scope["path_params"] = self.app, *found
         try:
-            await found[0].app(scope, receive, send)
+            response = await found[0].endpoint(Request(scope, receive, send))
         except (Problem, HTTPException) as error:
             answer = errors.problem if isinstance(error, Problem) else errors.http
             response = await answer(Request(scope, receive, send), error)
-            await response(scope, receive, send)
+        await response(scope, receive, send)

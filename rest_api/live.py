@@ -21,6 +21,9 @@ Stamp = tuple[int, int] | None
 RETRY = 5.0
 """Seconds until a version that could not be loaded is tried again: the disk or the memory may have been short."""
 
+SPAN = 20_000
+"""New objects until the collector looks for cycles among them: by default 700, which a dozen requests make."""
+
 
 class Held(NamedTuple):
     """What was found at one state of the pointer: a predictor, or why there is none, and when to look again."""
@@ -40,14 +43,12 @@ class Live:
 
     def __init__(self) -> None:
         self._held: dict[str, Held] = {}
-        self._fresh: dict[str, Predictor] = {}
+        self.fresh: dict[str, Predictor] = {}
+        """What was taken in this turn of the loop: one look at the pointer does for all requests that came in it."""
         self._loading: dict[str, asyncio.Task[Held]] = {}
 
     async def take(self, model: str) -> Predictor:
         """The predictor of the live version, loaded first if the pointer has moved. Raises NotFound and NotReady."""
-        # One look at the pointer does for all requests that came in the same turn of the loop.
-        if model in self._fresh:
-            return self._fresh[model]
         held = self._held.get(model)
         if held is None:
             estimators.check(model)
@@ -56,9 +57,9 @@ class Live:
             held = await self._load_once(model)
         if held.predictor is None:
             raise NotReady(held.problem)
-        if not self._fresh:
-            asyncio.get_running_loop().call_soon(self._fresh.clear)
-        self._fresh[model] = held.predictor
+        if not self.fresh:
+            asyncio.get_running_loop().call_soon(self.fresh.clear)
+        self.fresh[model] = held.predictor
         return held.predictor
 
     async def _load_once(self, model: str) -> Held:
@@ -121,3 +122,4 @@ def _tidy() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(SPAN)

@@ -60,6 +60,9 @@ class RequestLog:
     def __init__(self, app: ASGIApp, format: str) -> None:
         self.app, self._text = app, _json if format == "json" else _plain
         self._lines: list[str] = []
+        self._time = ""
+        # One for all lines: to make a record takes longer than to write the line.
+        self._record = logging.LogRecord(requests.name, logging.INFO, __file__, 0, "", None, None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on and logs what became of it."""
@@ -95,23 +98,25 @@ class RequestLog:
     def _add(self, scope: Scope, line: Line, seconds: float) -> None:
         # The raw path is still percent-encoded, so no line break of a caller's gets into the log.
         path = scope["raw_path"].decode("ascii", "replace")
-        self._lines.append(self._text(line, scope["method"], path, 1000 * seconds))
-        if len(self._lines) == 1:
+        if not self._lines:
+            self._time = _now()
             asyncio.get_running_loop().call_soon(self._write)
+        self._lines.append(self._text(self._time, line, scope["method"], path, 1000 * seconds))
 
     def _write(self) -> None:
         lines, self._lines = self._lines, []
         # A pipe takes 4096 bytes at once (PIPE_BUF); of more, another worker's lines might come between.
         for first in range(0, len(lines), 16):
-            requests.info("\n".join(lines[first : first + 16]))
+            self._record.msg = "\n".join(lines[first : first + 16])
+            requests.handle(self._record)
 
 
-def _plain(line: Line, method: str, path: str, ms: float) -> str:
-    return f"{_now()} INFO {line.id} {method} {path} {line.status} {ms:.1f}ms {line.user} {line.version}"
+def _plain(now: str, line: Line, method: str, path: str, ms: float) -> str:
+    return f"{now} INFO {line.id} {method} {path} {line.status} {ms:.1f}ms {line.user} {line.version}"
 
 
-def _json(line: Line, method: str, path: str, ms: float) -> str:
-    says = {"time": _now(), "level": "INFO", "id": line.id, "method": method, "path": path, "status": line.status}
+def _json(now: str, line: Line, method: str, path: str, ms: float) -> str:
+    says = {"time": now, "level": "INFO", "id": line.id, "method": method, "path": path, "status": line.status}
     return to_json(says | {"ms": round(ms, 1), "user": line.user, "version": line.version}).decode()
 
 

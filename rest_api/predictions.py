@@ -16,8 +16,8 @@ from ML.table import GZIP, Table
 from rest_api import forms
 from rest_api.answers import measured, prediction
 from rest_api.batching import Batches
+from rest_api.live import Live
 from rest_api.routing import Json, check_content_type, read_body
-from rest_api.waiting import Columns
 
 T = TypeVar("T")
 
@@ -54,7 +54,8 @@ FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"s
 
 async def take(request: Request, model: str) -> Predictor:
     """The live predictor of a model, which the log line names."""
-    live: Predictor = await request.app.state.live.take(model)
+    found: Live = request.app.state.live
+    live = found.fresh.get(model) or await found.take(model)
     request.scope["log"].version = live.name
     return live
 
@@ -62,12 +63,17 @@ async def take(request: Request, model: str) -> Predictor:
 async def of_json(request: Request, model: str) -> Response:
     """The answer to `{"instances": [...]}`."""
     live = await take(request, model)
-    request.app.state.batches.check(live)
+    batches: Batches = request.app.state.batches
+    batches.check(live)
     check_content_type(request.scope, b"application/json")
     body = await read_body(request.receive)
-    asked = await _run(len(body), live.instances.parse, body, settings().max_rows)
-    answer = await _predict(request, live, asked.columns, asked.rows, asked.probabilities)
-    return await _run(len(body), _response, prediction(live.card, answer, asked.unused))
+    if len(body) > SMALL:
+        asked = await asyncio.to_thread(live.instances.parse, body, settings().max_rows)
+    else:
+        asked = live.instances.parse(body, settings().max_rows)
+    answer = await batches.predict(live, asked.columns, asked.rows, asked.probabilities)
+    fields = prediction(live.card, answer, asked.unused)
+    return _response(fields) if len(body) <= SMALL else await asyncio.to_thread(_response, fields)
 
 
 async def of_form(request: Request) -> Response:
@@ -77,13 +83,14 @@ async def of_form(request: Request) -> Response:
     form = await _run(len(body), forms.parse, body, content_type)
     data, target = form.file("csv_file"), form.fields.get("target_variable", "")
     live = await take(request, form.fields.get("model") or settings().default_model)
-    request.app.state.batches.check(live)
+    batches: Batches = request.app.state.batches
+    batches.check(live)
     if target not in ("", live.target.name):
         said = f"version {live.name} predicts {live.target.name}, not {target}"
         raise Invalid.at("body", "target_variable", msg=said, type="target_invalid", input=target)
     size = len(data) if data[:2] != GZIP else SMALL + 1
     found, columns, labels = await _run(size, _read, live, data, target)
-    answer = await _predict(request, live, columns, len(columns[0]), form.flag("probabilities"))
+    answer = await batches.predict(live, columns, len(columns[0]), form.flag("probabilities"))
     unused = live.schema.unused([*found.header, *found.unnamed], live.target.name)
     return await _run(
         max(size, 16 * len(columns[0])), _scored, live, answer, labels, prediction(live.card, answer, unused)
@@ -117,8 +124,3 @@ def _response(fields: dict[str, Any]) -> Response:
 async def _run(size: int, function: Callable[..., T], *arguments: Any) -> T:
     """Small work here, large work in a thread, so that other requests go on."""
     return function(*arguments) if size <= SMALL else await asyncio.to_thread(function, *arguments)
-
-
-async def _predict(request: Request, live: Predictor, columns: Columns, rows: int, probabilities: bool) -> Answer:
-    batches: Batches = request.app.state.batches
-    return await batches.predict(live, columns, rows, probabilities)

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from ML.errors import Problem
 from rest_api import jobs
+from rest_api.cycle import WHOLE
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -45,11 +46,19 @@ async def read_body(receive: Receive) -> bytes:
 
 
 class Json(Response):
-    """A JSON body that is bytes already."""
+    """A JSON body that is bytes already; one message where the server takes that."""
 
     def __init__(self, body: bytes) -> None:
         self.body, self.status_code, self.background = body, 200, None
         self.raw_headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if WHOLE in scope.get("extensions", ()):
+            start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers, "body": self.body}
+            await send(start)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 class BodyRoute(APIRoute):

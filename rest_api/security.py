@@ -128,13 +128,16 @@ async def refuse(receive: Receive, send: Send, status: int, detail: Any, *header
     )
     await send({"type": "http.response.body", "body": body, "more_body": True})
     # Closing while bytes of the body wait unread makes the kernel reset the connection, and the answer may be lost.
-    try:
-        async with asyncio.timeout(LINGER_SECONDS):
-            while _more(await receive()):
-                pass
-    except TimeoutError:
-        pass
+    # Not asyncio.timeout: a hot request has no task.
+    reading = asyncio.ensure_future(_read_on(receive))
+    await asyncio.wait({reading}, timeout=LINGER_SECONDS)
+    reading.cancel()
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _read_on(receive: Receive) -> None:
+    while _more(await receive()):
+        pass
 
 
 def _more(message: Message) -> bool:

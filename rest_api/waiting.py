@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ML.predictor import Answer
+from ML.predictor import Answer, Predictor
 from rest_api.pace import Pace
 
+Key = tuple[Predictor, bool]
+"""Whose queue it is, and whether probabilities are wanted."""
 Columns = Sequence[Sequence[Any]]
 Batch = list[tuple["Job", int, int]]
 """Pieces of jobs: the job, its first row and the one after its last."""
@@ -60,6 +62,16 @@ class Waiting:
             if job.begun < job.rows:
                 self.put(job)
         return batch
+
+    @property
+    def full(self) -> bool:
+        """Whether the next batch is as large as it may be: there is no use in waiting for more."""
+        return self.rows >= self.most if self.most else bool(self.jobs)
+
+    @property
+    def next_rows(self) -> int:
+        """Most rows that the next batch can have."""
+        return min(self.rows, self.most) if self.most else self.jobs[0].rows
 
     @property
     def calls(self) -> int:
