@@ -51,9 +51,16 @@ class Instances:
         Raises Invalid with the place of everything that is wrong, and TooLarge past so many rows.
         """
         first_row = _FIRST_ROW.search(body)
-        as_arrays = first_row is not None and first_row[1] == b"["
+        return self._converted(first_row is not None and first_row[1] == b"[", "validate_json", body, most_rows)
+
+    def of_rows(self, rows: Any, most_rows: int) -> Request:
+        """The same of rows that are Python values already, as another protocol's body has them."""
+        as_arrays = isinstance(rows, list) and bool(rows) and isinstance(rows[0], list)
+        return self._converted(as_arrays, "validate_python", {"instances": rows}, most_rows)
+
+    def _converted(self, as_arrays: bool, validate: str, body: Any, most_rows: int) -> Request:
         try:
-            found = (self.arrays if as_arrays else self.objects).validate_json(body)
+            found = getattr(self.arrays if as_arrays else self.objects, validate)(body)
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False)
             raise Invalid([self._explained(e) for e in found[: Invalid.most]], len(found)) from None

@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from pydantic_core import to_json
 
 from ML import table
+from ML.card import Card
 from ML.config.config import settings
 from ML.errors import Invalid
 from ML.fitting import check_target
@@ -20,6 +21,7 @@ from rest_api.routing import Json, check_content_type, read_body
 from rest_api.waiting import Columns
 
 T = TypeVar("T")
+Fields = Callable[[Card, Answer, list[str]], dict[str, Any]]
 
 SMALL = 32 * 1024
 """Bytes that are parsed on the event loop in a millisecond or two; more go to a thread."""
@@ -59,22 +61,22 @@ async def take(request: Request, model: str) -> Predictor:
     return live
 
 
-async def of_json(request: Request, model: str) -> Response:
-    """The answer to `{"instances": [...]}`."""
+async def of_json(request: Request, model: str, fields: Fields = prediction) -> Response:
+    """The answer to `{"instances": [...]}`, with these fields."""
     live = await take(request, model)
     request.app.state.batches.check(live)
     check_content_type(request.scope, b"application/json")
     body = await read_body(request.receive)
-    asked = await _run(len(body), live.instances.parse, body, settings().max_rows)
-    answer = await _predict(request, live, asked.columns, asked.rows, asked.probabilities)
-    return await _run(len(body), _response, prediction(live.card, answer, asked.unused))
+    asked = await run(len(body), live.instances.parse, body, settings().max_rows)
+    answer = await predict(request, live, asked.columns, asked.rows, asked.probabilities)
+    return await run(len(body), _response, fields(live.card, answer, asked.unused))
 
 
 async def of_form(request: Request) -> Response:
     """The answer to a CSV file in a form, with its score where the target is in it."""
     content_type = check_content_type(request.scope, b"multipart/form-data")
     body = await read_body(request.receive)
-    form = await _run(len(body), forms.parse, body, content_type)
+    form = await run(len(body), forms.parse, body, content_type)
     data, target = form.file("csv_file"), form.fields.get("target_variable", "")
     live = await take(request, form.fields.get("model") or settings().default_model)
     request.app.state.batches.check(live)
@@ -82,10 +84,10 @@ async def of_form(request: Request) -> Response:
         said = f"version {live.name} predicts {live.target.name}, not {target}"
         raise Invalid.at("body", "target_variable", msg=said, type="target_invalid", input=target)
     size = len(data) if data[:2] != GZIP else SMALL + 1
-    found, columns, labels = await _run(size, _read, live, data, target)
-    answer = await _predict(request, live, columns, len(columns[0]), form.flag("probabilities"))
+    found, columns, labels = await run(size, _read, live, data, target)
+    answer = await predict(request, live, columns, len(columns[0]), form.flag("probabilities"))
     unused = live.schema.unused([*found.header, *found.unnamed], live.target.name)
-    return await _run(
+    return await run(
         max(size, 16 * len(columns[0])), _scored, live, answer, labels, prediction(live.card, answer, unused)
     )
 
@@ -114,11 +116,12 @@ def _response(fields: dict[str, Any]) -> Response:
     return Json(to_json(fields, inf_nan_mode="null"))
 
 
-async def _run(size: int, function: Callable[..., T], *arguments: Any) -> T:
+async def run(size: int, function: Callable[..., T], *arguments: Any) -> T:
     """Small work here, large work in a thread, so that other requests go on."""
     return function(*arguments) if size <= SMALL else await asyncio.to_thread(function, *arguments)
 
 
-async def _predict(request: Request, live: Predictor, columns: Columns, rows: int, probabilities: bool) -> Answer:
+async def predict(request: Request, live: Predictor, columns: Columns, rows: int, probabilities: bool) -> Answer:
+    """The answer for converted rows, a sequence for each column, whose callers share calls of the model."""
     batches: Batches = request.app.state.batches
     return await batches.predict(live, columns, rows, probabilities)
