@@ -4,9 +4,8 @@ import json
 from collections.abc import Callable
 
 import pytest
+from clients.asking import ask
 from conftest import PASSWORD, USER, Server
-
-from testing.clients.asking import ask
 
 # Their environments are installed by the first test that needs them.
 pytestmark = pytest.mark.timeout(900)
