@@ -4,10 +4,10 @@ from functools import cache
 from typing import Any
 
 from ML.config.config import settings
-from rest_api.protocols import kserve
+from rest_api.protocols import kserve, oip
 from rest_api.protocols.protocol import Protocol
 
-ALL = (kserve.protocol,)
+ALL = (oip.protocol, kserve.protocol)
 
 
 @cache

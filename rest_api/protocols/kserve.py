@@ -64,4 +64,4 @@ def _fields(card: Card, answer: Answer, unused: list[str]) -> dict[str, Any]:
 
 
 router.routes.extend(hot.routes)
-protocol = Protocol("kserve", router, Error, lambda status, detail: {"error": words(detail)})
+protocol = Protocol("kserve", router, Error, lambda status, detail: {"error": words(detail)}, "/v1/")

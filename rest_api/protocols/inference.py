@@ -1,0 +1,228 @@
+"""An inference of the Open Inference Protocol: its request as columns, and the answer as tensors."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple, NotRequired, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic_core import to_json
+from typing_extensions import TypedDict
+
+from ML.errors import Invalid
+from ML.predictor import Answer, CannotPredict
+from ML.schema import check_names
+from rest_api.protocols import tensors
+from rest_api.protocols.contract import PREDICT, PROBABILITIES, Contract
+from rest_api.protocols.tensors import Tensor, wrong
+
+
+@with_config(ConfigDict(strict=True))
+class Output(TypedDict):
+    """One that is asked for."""
+
+    name: str
+    parameters: NotRequired[dict[str, Any]]
+
+
+@with_config(ConfigDict(strict=True))
+class Envelope(TypedDict):
+    """The JSON of a request."""
+
+    id: NotRequired[str]
+    parameters: NotRequired[dict[str, Any]]
+    inputs: Annotated[list[Tensor], Field(min_length=1)]
+    outputs: NotRequired[list[Output]]
+
+
+ENVELOPE = TypeAdapter(Envelope)
+T = TypeVar("T")
+
+
+@with_config(ConfigDict(strict=True))
+class Wish(TypedDict, total=False):
+    """Which models the repository's index shall list."""
+
+    ready: bool
+
+
+WISH = TypeAdapter(Wish)
+
+
+class Asked(NamedTuple):
+    """Converted rows, a sequence for each column; the request's id; and each output asked for, whether as bytes."""
+
+    columns: Sequence[Sequence[Any]]
+    rows: int
+    id: str | None
+    outputs: dict[str, bool]
+
+
+def parse(contract: Contract, body: bytes, json_size: int | None, most_rows: int) -> Asked:
+    """The request in a body, whose first `json_size` bytes are JSON; all of it where that is None.
+
+    Raises Invalid, naming tensor, row and column, and TooLarge.
+    """
+    if json_size is not None and json_size > len(body):
+        said = f"Inference-Header-Content-Length is {json_size}, and the body has {len(body)} bytes"
+        raise Invalid.at("header", "inference-header-content-length", msg=said, type="too_long")
+    envelope = _checked(ENVELOPE, body if json_size is None else body[:json_size])
+    raw = _Raw(memoryview(body)[len(body) if json_size is None else json_size :], json_size is not None)
+    inputs = envelope["inputs"]
+    columns, rows = (_matrix(contract, inputs, raw, most_rows)) or _columns(contract, inputs, raw, most_rows)
+    raw.end()
+    return Asked(columns, rows, envelope.get("id"), _outputs(envelope))
+
+
+class _Raw:
+    """The bytes behind the JSON, tensor after tensor."""
+
+    def __init__(self, rest: memoryview, announced: bool) -> None:
+        self.rest, self.announced = rest, announced
+
+    def next(self, tensor: Tensor) -> memoryview | None:
+        """Those of a tensor; None where its data is in the JSON. Raises Invalid where there are fewer than it says."""
+        parameters = tensor.get("parameters")
+        if not parameters:
+            return None
+        if "shared_memory_region" in parameters:
+            raise wrong(tensor["name"], "there is no shared memory here; send the data")
+        if parameters.get("content_type") == "base64":
+            raise wrong(tensor["name"], "base64 is not decoded here; send the strings themselves, or binary data")
+        size = parameters.get("binary_data_size")
+        if size is None:
+            return None
+        if type(size) is not int or not 0 <= size <= len(self.rest):
+            said = "" if self.announced else "; the header Inference-Header-Content-Length says where they begin"
+            raise wrong(tensor["name"], f"binary_data_size is {size!r:.40}, and {len(self.rest)} bytes are left{said}")
+        found, self.rest = self.rest[:size], self.rest[size:]
+        return found
+
+    def end(self) -> None:
+        """Raises Invalid where bytes are left that belong to no tensor."""
+        if self.rest:
+            raise Invalid.at("body", msg=f"{len(self.rest)} bytes at the end belong to no input", type="tensor_invalid")
+
+
+def only_ready(body: bytes) -> bool:
+    """Whether an index shall list only models that are ready. Raises Invalid."""
+    return bool(_checked(WISH, body).get("ready", False))
+
+
+def _checked(kind: TypeAdapter[T], body: bytes) -> T:
+    try:
+        return kind.validate_json(body)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+        told = [{**e, "loc": ["body", *e["loc"]], "msg": _placed(e["loc"], e["msg"])} for e in found[: Invalid.most]]
+        raise Invalid(told, len(found)) from None
+
+
+def _placed(place: tuple[int | str, ...], message: str) -> str:
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+    return f"{where}: {message}" if where else message
+
+
+def _matrix(contract: Contract, inputs: list[Tensor], raw: _Raw, most_rows: int) -> tuple[Any, int] | None:
+    """The columns and rows of a single tensor that has all columns side by side, whatever its name."""
+    tensor = inputs[0]
+    if len(inputs) > 1:
+        return None
+    rows, width = tensors.dimensions(tensor, most_rows)
+    if len(tensor["shape"]) == 1:
+        return None
+    names = contract.schema.names
+    if width != len(names):
+        if width == 1 or tensor["name"] in names:
+            return None
+        order = ", ".join(names)
+        raise wrong(tensor["name"], f"it has {width} columns, and the model {len(names)}, in this order: {order}")
+    return contract.columns.matrix(tensors.values(tensor, rows, width, raw.next(tensor))), rows
+
+
+def _columns(contract: Contract, inputs: list[Tensor], raw: _Raw, most_rows: int) -> tuple[Any, int]:
+    """The columns and rows of one tensor for each column."""
+    names = contract.schema.names
+    check_names(names, [tensor["name"] for tensor in inputs], "inputs")
+    found: dict[str, list[Any]] = {}
+    known = set(names)
+    for tensor in inputs:
+        name = tensor["name"]
+        if name not in known:
+            raise wrong(name, f"it is not a column of this model; there are {', '.join(names)}")
+        if name in found:
+            raise wrong(name, "it is there more than once")
+        rows, width = tensors.dimensions(tensor, most_rows)
+        if width != 1:
+            raise wrong(name, f"the shape {tensor['shape']} is not that of one column, [rows] or [rows, 1]")
+        found[name] = tensors.values(tensor, rows, 1, raw.next(tensor))
+        if len(found[name]) != len(found[inputs[0]["name"]]):
+            raise wrong(name, f"it has {rows} rows, and {inputs[0]['name']} has another number")
+    return contract.columns.convert([found[name] for name in names]), rows
+
+
+def _outputs(envelope: Envelope) -> dict[str, bool]:
+    """The names of the outputs that are asked for, and whether each shall come as bytes."""
+    parameters = envelope.get("parameters") or {}
+    binary = _flag(parameters, "binary_data_output", False)
+    requested = envelope.get("outputs")
+    if not requested:
+        shares = _flag(parameters, PROBABILITIES, False)
+        return {PREDICT: binary, PROBABILITIES: binary} if shares else {PREDICT: binary}
+    found: dict[str, bool] = {}
+    for each in requested:
+        name, wishes = each["name"], each.get("parameters") or {}
+        if name not in (PREDICT, PROBABILITIES) or name in found:
+            said = "is asked for twice" if name in found else f"is not an output; there are {PREDICT}, {PROBABILITIES}"
+            raise Invalid.at("body", "outputs", name, msg=f"{name} {said}", type="output_invalid")
+        for refused in ("classification", "shared_memory_region"):
+            if wishes.get(refused):
+                said = f"{name}: {refused} is not supported; leave it out"
+                raise Invalid.at("body", "outputs", name, msg=said, type="output_invalid")
+        found[name] = _flag(wishes, "binary_data", binary)
+    return found
+
+
+def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise Invalid.at("body", "parameters", name, msg=f"{name} must be true or false", type="bool_type", input=value)
+    return value
+
+
+def answer(contract: Contract, asked: Asked, found: Answer) -> tuple[bytes, int | None]:
+    """The body, and how many of its bytes are JSON; None where all are. Raises CannotPredict."""
+    parts, raw = [], []
+    for name, binary in asked.outputs.items():
+        head, datatype, flat = _described(contract, name, found)
+        if binary:
+            raw.append(_encoded(datatype, flat))
+            parts.append(b'%s"parameters":{%s"binary_data_size":%d}}' % (head, _told(contract, name), len(raw[-1])))
+        else:
+            told = _told(contract, name)
+            extra = b'"parameters":{%s},' % told[:-1] if told else b""
+            parts.append(b'%s%s"data":%s}' % (head, extra, to_json(flat, inf_nan_mode="null")))
+    id = b"" if asked.id is None else b'"id":%s,' % to_json(asked.id)
+    body = b'%s%s"outputs":[%s]}' % (contract.head, id, b",".join(parts))
+    return (b"".join((body, *raw)), len(body)) if raw else (body, None)
+
+
+def _described(contract: Contract, name: str, found: Answer) -> tuple[bytes, str, Sequence[Any]]:
+    """How an output begins, its datatype, and its elements, row after row."""
+    rows = len(found.predictions)
+    if name == PREDICT:
+        datatype = contract.datatype
+        head = b'{"name":"predict","shape":[%d],"datatype":"%s",' % (rows, datatype.encode())
+        return head, datatype, found.predictions
+    shares = found.probabilities or []
+    head = b'{"name":"probabilities","shape":[%d,%d],"datatype":"FP64",' % (rows, len(shares[0]) if shares else 0)
+    return head, "FP64", [share for row in shares for share in row]
+
+
+def _told(contract: Contract, name: str) -> bytes:
+    return b'"classes":%s,' % to_json(contract.labels) if name == PROBABILITIES else b""
+
+
+def _encoded(datatype: str, flat: Sequence[Any]) -> bytes:
+    try:
+        return tensors.encode(datatype, flat)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise CannotPredict(f"The model answered what is no {datatype}: {error}") from error
