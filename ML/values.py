@@ -47,7 +47,7 @@ class Columns:
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self._types: list[TypeAdapter[Any]] = [TypeAdapter(_list(type_of(column))) for column in schema.columns]
-        self._plain = all(column.kind == "number" for column in schema.columns)
+        self.plain = all(column.kind == "number" for column in schema.columns)
 
     def convert(self, parts: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
         """What the pipeline sees of the values of each column. Raises Invalid, naming rows (from 1) and columns."""
@@ -67,7 +67,7 @@ class Columns:
     def matrix(self, values: Sequence[Any]) -> list[Sequence[Any]]:
         """The same of all values, row after row."""
         width = len(self.schema.columns)
-        if self._plain and finite(values):
+        if self.plain and finite(values):
             return [values[first::width] for first in range(width)]
         return self.convert([values[first::width] for first in range(width)])
 

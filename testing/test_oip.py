@@ -14,7 +14,7 @@ import pytest
 from conftest import Server
 
 ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
-MATRIX = {"name": "x", "shape": [1, 4], "datatype": "FP64", "data": [5.1, 3.5, 1.4, 0.2]}
+MATRIX: dict[str, Any] = {"name": "x", "shape": [1, 4], "datatype": "FP64", "data": [5.1, 3.5, 1.4, 0.2]}
 NAMES = ["classifier", "regressor", "strict"]
 INFER = "/v2/models/classifier/infer"
 
@@ -296,8 +296,8 @@ def test_the_length_of_the_json_is_checked(server: Server) -> None:
     for length in ("x", "-1", "1e3", "9" * 40, "\u0661".encode().decode("latin-1")):
         headers = {"inference-header-content-length": length.encode("latin-1")}
         assert "length of the JSON" in said(server.client.post(INFER, content=body, headers=headers))
-    for length in (0, len(body) - 1, 10**9):
-        headers = {"inference-header-content-length": str(length)}
+    for size in (0, len(body) - 1, 10**9):
+        headers = {"inference-header-content-length": str(size).encode()}
         assert said(server.client.post(INFER, content=body, headers=headers))
 
 

@@ -36,9 +36,20 @@ class Contract:
         return Columns(self.schema)
 
     @cached_property
+    def names(self) -> list[str]:
+        """The columns'."""
+        return self.schema.names
+
+    @cached_property
     def head(self) -> bytes:
         """How each answer begins."""
         return b'{"model_name":%s,"model_version":"%s",' % (to_json(self.name), self.version.encode())
+
+    @cached_property
+    def alone(self) -> bytes:
+        """An answer that has the predictions alone, in JSON: the id, the rows and the predictions are to be put in."""
+        output = b'{"name":"predict","shape":[%%d],"datatype":"%s","data":%%s}' % self.datatype.encode()
+        return self.head + b'%s"outputs":[' + output + b"]}"
 
     @cached_property
     def labels(self) -> str:

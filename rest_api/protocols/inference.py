@@ -1,16 +1,15 @@
-"""An inference of the Open Inference Protocol: its request as columns, and the answer as tensors."""
+"""The request of an inference in the Open Inference Protocol: tensors to columns."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple, NotRequired, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
-from pydantic_core import to_json
+from pydantic_core import from_json
 from typing_extensions import TypedDict
 
 from ML.errors import Invalid
-from ML.predictor import Answer, CannotPredict
 from ML.schema import check_names
-from rest_api.protocols import tensors
+from rest_api.protocols import plain, tensors
 from rest_api.protocols.contract import PREDICT, PROBABILITIES, Contract
 from rest_api.protocols.tensors import Tensor, wrong
 
@@ -64,7 +63,10 @@ def parse(contract: Contract, body: bytes, json_size: int | None, most_rows: int
     if json_size is not None and json_size > len(body):
         said = f"Inference-Header-Content-Length is {json_size}, and the body has {len(body)} bytes"
         raise Invalid.at("header", "inference-header-content-length", msg=said, type="too_long")
-    envelope = _checked(ENVELOPE, body if json_size is None else body[:json_size])
+    envelope = _json(body if json_size is None else body[:json_size])
+    if json_size is None and (found := plain.numbers(contract, envelope, most_rows)):
+        return Asked(*found, envelope.get("id"), _outputs(envelope))
+    envelope = _checked(ENVELOPE, envelope)
     raw = _Raw(memoryview(body)[len(body) if json_size is None else json_size :], json_size is not None)
     inputs = envelope["inputs"]
     columns, rows = (_matrix(contract, inputs, raw, most_rows)) or _columns(contract, inputs, raw, most_rows)
@@ -104,12 +106,19 @@ class _Raw:
 
 def only_ready(body: bytes) -> bool:
     """Whether an index shall list only models that are ready. Raises Invalid."""
-    return bool(_checked(WISH, body).get("ready", False))
+    return bool(_checked(WISH, _json(body)).get("ready", False))
 
 
-def _checked(kind: TypeAdapter[T], body: bytes) -> T:
+def _json(body: bytes) -> Any:
     try:
-        return kind.validate_json(body)
+        return from_json(body)
+    except ValueError as error:
+        raise Invalid.at("body", msg=f"Invalid JSON: {error}", type="json_invalid") from None
+
+
+def _checked(kind: TypeAdapter[T], value: Any) -> T:
+    try:
+        return kind.validate_python(value)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
         told = [{**e, "loc": ["body", *e["loc"]], "msg": _placed(e["loc"], e["msg"])} for e in found[: Invalid.most]]
@@ -186,43 +195,3 @@ def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
     if not isinstance(value, bool):
         raise Invalid.at("body", "parameters", name, msg=f"{name} must be true or false", type="bool_type", input=value)
     return value
-
-
-def answer(contract: Contract, asked: Asked, found: Answer) -> tuple[bytes, int | None]:
-    """The body, and how many of its bytes are JSON; None where all are. Raises CannotPredict."""
-    parts, raw = [], []
-    for name, binary in asked.outputs.items():
-        head, datatype, flat = _described(contract, name, found)
-        if binary:
-            raw.append(_encoded(datatype, flat))
-            parts.append(b'%s"parameters":{%s"binary_data_size":%d}}' % (head, _told(contract, name), len(raw[-1])))
-        else:
-            told = _told(contract, name)
-            extra = b'"parameters":{%s},' % told[:-1] if told else b""
-            parts.append(b'%s%s"data":%s}' % (head, extra, to_json(flat, inf_nan_mode="null")))
-    id = b"" if asked.id is None else b'"id":%s,' % to_json(asked.id)
-    body = b'%s%s"outputs":[%s]}' % (contract.head, id, b",".join(parts))
-    return (b"".join((body, *raw)), len(body)) if raw else (body, None)
-
-
-def _described(contract: Contract, name: str, found: Answer) -> tuple[bytes, str, Sequence[Any]]:
-    """How an output begins, its datatype, and its elements, row after row."""
-    rows = len(found.predictions)
-    if name == PREDICT:
-        datatype = contract.datatype
-        head = b'{"name":"predict","shape":[%d],"datatype":"%s",' % (rows, datatype.encode())
-        return head, datatype, found.predictions
-    shares = found.probabilities or []
-    head = b'{"name":"probabilities","shape":[%d,%d],"datatype":"FP64",' % (rows, len(shares[0]) if shares else 0)
-    return head, "FP64", [share for row in shares for share in row]
-
-
-def _told(contract: Contract, name: str) -> bytes:
-    return b'"classes":%s,' % to_json(contract.labels) if name == PROBABILITIES else b""
-
-
-def _encoded(datatype: str, flat: Sequence[Any]) -> bytes:
-    try:
-        return tensors.encode(datatype, flat)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise CannotPredict(f"The model answered what is no {datatype}: {error}") from error

@@ -14,7 +14,7 @@ from ML.config.config import settings
 from ML.errors import Invalid, NotFound, Problem
 from ML.predictor import Answer, Predictor
 from rest_api import encodings, exposition, metrics, predictions
-from rest_api.protocols import contract, inference
+from rest_api.protocols import contract, inference, inferred
 from rest_api.protocols.contract import PROBABILITIES, Contract
 from rest_api.protocols.inference import Asked
 from rest_api.protocols.oip_docs import ANSWER, BODY, Error, Index, Live, Metadata, ModelReady, Ready, Server
@@ -140,7 +140,7 @@ def _headers(request: Request) -> tuple[int | None, bytes, bytes]:
 
 
 def _response(told: Contract, asked: Asked, answer: Answer, encoding: bytes) -> Response:
-    body, size = inference.answer(told, asked, answer)
+    body, size = inferred.answer(told, asked, answer)
     headers = []
     if encoding and len(body) >= encodings.WORTH:
         body = encodings.packed(body, encoding)
