@@ -15,8 +15,8 @@ def answer(contract: Contract, asked: Asked, found: Answer) -> tuple[bytes, int 
     """The body, and how many of its bytes are JSON; None where all are. Raises CannotPredict."""
     id = b"" if asked.id is None else b'"id":%s,' % to_json(asked.id)
     if asked.outputs == {PREDICT: False}:
-        flat = to_json(found.predictions, inf_nan_mode="null")
-        return contract.alone % (id, len(found.predictions), flat), None
+        data = to_json(found.predictions, inf_nan_mode="null")
+        return contract.alone % (id, len(found.predictions), data), None
     parts, raw = [], []
     for name, binary in asked.outputs.items():
         head, datatype, flat = _described(contract, name, found)
