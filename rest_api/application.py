@@ -18,6 +18,7 @@ from rest_api import docs, errors, exposition, logs, metrics
 from rest_api.batching import Batches
 from rest_api.lane import HotLane
 from rest_api.live import Live
+from rest_api.protocols.enabled import protocols
 from rest_api.proxy import Prefix
 from rest_api.security import Guard
 
@@ -89,7 +90,7 @@ def create_app(*routers: APIRouter) -> FastAPI:
         telemetry={"auto_configure": True},  # by the OTEL_* variables; without an endpoint there, nothing
     )
     errors.install(app)
-    for router in (*routers, exposition.router):
+    for router in (*routers, exposition.router, *(protocol.router for protocol in protocols())):
         # Not include_router: it hides the routes from the hot lane, and these routers have no prefix for it to add.
         app.router.routes.extend(router.routes)
     docs.install(app)

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel
 from starlette.responses import RedirectResponse
 
 from ML import estimators
@@ -13,15 +14,12 @@ from ML.config.config import settings
 from ML.errors import Problem
 from ML.predictor import Predictor
 from rest_api.answers import Error
+from rest_api.protocols import enabled
 from rest_api.security import DOCS, HEALTH
 
 router = APIRouter(include_in_schema=False)
 
 REF = "#/components/schemas/{model}"
-ERROR = {
-    "description": "What is wrong, where, and the remedy",
-    "content": {"application/json": {"schema": {"$ref": REF.format(model="Error")}}},
-}
 
 
 def install(app: FastAPI) -> None:
@@ -69,13 +67,22 @@ def _secure(found: dict[str, Any]) -> None:
     found.setdefault("components", {})["securitySchemes"] = {"basic": {"type": "http", "scheme": "basic"}}
     for path, operations in found["paths"].items():
         for operation in operations.values():
-            public = path in HEALTH | DOCS
+            protocol = enabled.of(path)
+            public = path in HEALTH | DOCS or (protocol and protocol.name in settings().open_protocols)
             operation["security"] = [] if public else [{"basic": []}]
-            operation["responses"] |= {"default": ERROR} if public else {"401": ERROR, "422": ERROR, "default": ERROR}
-    schemas = Error.model_json_schema(ref_template=REF)
-    found["components"]["schemas"] |= schemas.pop("$defs") | {"Error": schemas}
+            error = _error(f"{protocol.name}_error" if protocol else "Error")
+            operation["responses"] |= {"default": error} if public else {"401": error, "422": error, "default": error}
+    shapes: dict[str, type[BaseModel]] = {f"{p.name}_error": p.error for p in enabled.protocols()}
+    for name, model in (shapes | {"Error": Error}).items():
+        schemas = model.model_json_schema(ref_template=REF)
+        found["components"]["schemas"] |= schemas.pop("$defs", {}) | {name: schemas}
     for unused in ("HTTPValidationError", "ValidationError"):
         found["components"]["schemas"].pop(unused, None)
+
+
+def _error(name: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": REF.format(model=name)}}}
+    return {"description": "What is wrong, where, and the remedy", "content": content}
 
 
 def _describe(found: dict[str, Any], live: Predictor, model: str) -> None:

@@ -7,9 +7,11 @@ from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
+from starlette.types import Scope
 
 from ML.errors import Invalid, Problem
 from rest_api import metrics
+from rest_api.protocols import enabled
 from rest_api.security import route_path
 
 
@@ -21,16 +23,19 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _bug)
 
 
-def answer(status: int, detail: Any, headers: dict[str, str] | None = None) -> Response:
-    """`{"detail": ...}`, with whatever a caller sent made safe for JSON: NaN becomes null, a lone surrogate `?`."""
-    body = to_json({"detail": _safe(detail)}, inf_nan_mode="null", fallback=str)
+def answer(scope: Scope, status: int, detail: Any, headers: dict[str, str] | None = None) -> Response:
+    """`{"detail": ...}`, or as the path's protocol has it.
+
+    Whatever a caller sent is made safe for JSON: NaN becomes null, a lone surrogate `?`.
+    """
+    body = to_json(enabled.error(route_path(scope), status, _safe(detail)), inf_nan_mode="null", fallback=str)
     return Response(body, status, headers, "application/json")
 
 
 async def problem(request: Request, error: Exception) -> Response:
     """The answer to what a caller can mend."""
     assert isinstance(error, Problem)
-    return answer(error.status, error.detail, error.headers)
+    return answer(request.scope, error.status, error.detail, error.headers)
 
 
 async def _validation(request: Request, error: Exception) -> Response:
@@ -39,7 +44,7 @@ async def _validation(request: Request, error: Exception) -> Response:
     for one in found:
         if one["loc"][-1:] == ("csv_file",) and one["input"] is not None:
             one["msg"] = "csv_file must be a file; with curl write -F csv_file=@table.csv"
-    return answer(422, Invalid(found).detail)
+    return answer(request.scope, 422, Invalid(found).detail)
 
 
 async def http(request: Request, error: Exception) -> Response:
@@ -51,16 +56,17 @@ async def http(request: Request, error: Exception) -> Response:
     if error.status_code == 405 and detail == "Method Not Allowed":
         allowed = _allowed(request)
         detail = f"{request.method} is not a method of {request.url.path}; it takes {allowed}"
-        return answer(405, detail, {"allow": allowed})
+        return answer(request.scope, 405, detail, {"allow": allowed})
     if error.status_code == 413:
         metrics.refused("size")
         # The rest of the body is still on its way; only closing the connection stops it.
         return answer(
+            request.scope,
             413,
             "The body is larger than allowed; send it in parts, gzip the CSV, or raise MAX_BODY_MB",
             {"connection": "close"},
         )
-    return answer(error.status_code, detail, dict(error.headers or {}))
+    return answer(request.scope, error.status_code, detail, dict(error.headers or {}))
 
 
 def _allowed(request: Request) -> str:
@@ -72,12 +78,12 @@ def _allowed(request: Request) -> str:
 
 async def _bug(request: Request, error: Exception) -> Response:
     """FastAPI raises it again, so that the log has it."""
-    return bug(request.scope["log"].id)
+    return bug(request.scope)
 
 
-def bug(request_id: str) -> Response:
+def bug(scope: Scope) -> Response:
     """What a caller reads of a fault of ours or of the user's estimator: the id by which the log has the traceback."""
-    return answer(500, f"The server failed on this request; its log tells why under {request_id}")
+    return answer(scope, 500, f"The server failed on this request; its log tells why under {scope['log'].id}")
 
 
 def _safe(value: Any) -> Any:

@@ -85,7 +85,7 @@ class RequestLog:
         except Exception:  # the last boundary: one traceback in the log, and an answer if none was begun
             log.exception("%s failed", line.id)
             if line.status is None:
-                await errors.bug(line.id)(scope, receive, send_with_id)
+                await errors.bug(scope)(scope, receive, send_with_id)
         finally:
             if line.status in (400, 499):  # a broken body, unless the connection has answered 408 already
                 line.status = scope.get("state", {}).get("refused", line.status)

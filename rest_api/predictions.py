@@ -8,8 +8,9 @@ from fastapi import Request, Response
 from pydantic_core import to_json
 
 from ML import table
+from ML.card import Card
 from ML.config.config import settings
-from ML.errors import Invalid
+from ML.errors import Invalid, NotReady
 from ML.fitting import check_target
 from ML.predictor import Answer, Predictor
 from ML.table import GZIP, Table
@@ -18,8 +19,10 @@ from rest_api.answers import measured, prediction
 from rest_api.batching import Batches
 from rest_api.live import Live
 from rest_api.routing import Json, check_content_type, read_body
+from rest_api.waiting import Columns
 
 T = TypeVar("T")
+Fields = Callable[[Card, Answer, list[str]], dict[str, Any]]
 
 SMALL = 32 * 1024
 """Bytes that are parsed on the event loop in a millisecond or two; more go to a thread."""
@@ -60,8 +63,16 @@ async def take(request: Request, model: str) -> Predictor:
     return live
 
 
-async def of_json(request: Request, model: str) -> Response:
-    """The answer to `{"instances": [...]}`."""
+async def ready(request: Request) -> Predictor:
+    """The default model's predictor, once it has answered its check rows. Raises NotReady; also before the end."""
+    if request.app.state.draining:
+        raise NotReady("The server is about to end; it accepts no more in SHUTDOWN_DELAY seconds")
+    live: Predictor = await request.app.state.live.take(settings().default_model)
+    return live
+
+
+async def of_json(request: Request, model: str, fields: Fields = prediction) -> Response:
+    """The answer to `{"instances": [...]}`, with these fields."""
     live = await take(request, model)
     batches: Batches = request.app.state.batches
     batches.check(live)
@@ -72,15 +83,15 @@ async def of_json(request: Request, model: str) -> Response:
     else:
         asked = live.instances.parse(body, settings().max_rows)
     answer = await batches.predict(live, asked.columns, asked.rows, asked.probabilities)
-    fields = prediction(live.card, answer, asked.unused)
-    return _response(fields) if len(body) <= SMALL else await asyncio.to_thread(_response, fields)
+    found = fields(live.card, answer, asked.unused)
+    return _response(found) if len(body) <= SMALL else await asyncio.to_thread(_response, found)
 
 
 async def of_form(request: Request) -> Response:
     """The answer to a CSV file in a form, with its score where the target is in it."""
     content_type = check_content_type(request.scope, b"multipart/form-data")
     body = await read_body(request.receive)
-    form = await _run(len(body), forms.parse, body, content_type)
+    form = await run(len(body), forms.parse, body, content_type)
     data, target = form.file("csv_file"), form.fields.get("target_variable", "")
     live = await take(request, form.fields.get("model") or settings().default_model)
     batches: Batches = request.app.state.batches
@@ -89,10 +100,10 @@ async def of_form(request: Request) -> Response:
         said = f"version {live.name} predicts {live.target.name}, not {target}"
         raise Invalid.at("body", "target_variable", msg=said, type="target_invalid", input=target)
     size = len(data) if data[:2] != GZIP else SMALL + 1
-    found, columns, labels = await _run(size, _read, live, data, target)
+    found, columns, labels = await run(size, _read, live, data, target)
     answer = await batches.predict(live, columns, len(columns[0]), form.flag("probabilities"))
     unused = live.schema.unused([*found.header, *found.unnamed], live.target.name)
-    return await _run(
+    return await run(
         max(size, 16 * len(columns[0])), _scored, live, answer, labels, prediction(live.card, answer, unused)
     )
 
@@ -121,6 +132,12 @@ def _response(fields: dict[str, Any]) -> Response:
     return Json(to_json(fields, inf_nan_mode="null"))
 
 
-async def _run(size: int, function: Callable[..., T], *arguments: Any) -> T:
+async def run(size: int, function: Callable[..., T], *arguments: Any) -> T:
     """Small work here, large work in a thread, so that other requests go on."""
     return function(*arguments) if size <= SMALL else await asyncio.to_thread(function, *arguments)
+
+
+async def predict(request: Request, live: Predictor, columns: Columns, rows: int, probabilities: bool) -> Answer:
+    """The answer for converted rows, a sequence for each column, whose callers share calls of the model."""
+    batches: Batches = request.app.state.batches
+    return await batches.predict(live, columns, rows, probabilities)

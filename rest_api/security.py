@@ -1,11 +1,10 @@
 """Who may call what: credentials, role and size, before a byte of the body is read. Closed unless said to be open."""
 
 import asyncio
-import re
 from base64 import b64encode
 from contextlib import suppress
+from functools import partial
 from hmac import compare_digest
-from typing import Any
 
 from pydantic import SecretStr
 from pydantic_core import to_json
@@ -14,6 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ML.config.config import Settings
 from rest_api import metrics
+from rest_api.protocols import enabled
+from rest_api.protocols.enabled import protocols
+from rest_api.protocols.protocol import pattern
 
 HEALTH = frozenset({"/health/live", "/health/ready"})
 DOCS = frozenset(
@@ -40,9 +42,6 @@ FORBIDDEN = "{} may predict and read; to train, promote or delete, send SERVICE_
 TOO_LARGE = "The body has {} bytes, more than the {} allowed; send it in parts, gzip the CSV, or raise MAX_BODY_MB"
 
 
-_PREDICTOR = re.compile("|".join(re.sub(r"{\w+}", "[^/]+", route) for route in PREDICTOR))
-
-
 class Guard:
     """ASGI middleware: default-deny HTTP basic authentication, then the role, then the size of the body.
 
@@ -54,6 +53,8 @@ class Guard:
         # The server holds a body to the length that it was announced with; only one without is to be counted.
         self.counted = RequestBodyLimitMiddleware(app, settings.max_body_bytes)
         self.public = HEALTH | DOCS if settings.docs_public else HEALTH
+        self.predictor = pattern(PREDICTOR.union(*(protocol.routes for protocol in protocols())))
+        self.open = pattern({r for p in protocols() if p.name in settings.open_protocols for r in p.routes})
         self.accepted = _known(settings.service_user, settings.service_pass)
         if settings.predict_pass:
             self.accepted += _known(settings.predict_user, settings.predict_pass)
@@ -63,20 +64,20 @@ class Guard:
         if scope["type"] != "http":
             await self._other(scope, receive, send)
             return
-        headers = dict(scope["headers"])
+        headers, refuse = dict(scope["headers"]), partial(_refuse, scope, receive, send)
         length = headers.get(b"content-length", b"0")
         if user := self._user(headers.get(b"authorization", b"")):
             scope["log"].user = user
             if user != self.trainer and not self._may(scope):
-                await refuse(receive, send, 403, FORBIDDEN.format(user))
+                await refuse(403, FORBIDDEN.format(user))
                 return
-        elif scope["method"] not in ("GET", "HEAD") or route_path(scope) not in self.public:
+        elif not self._public(scope):
             # A browser would answer the challenge to a script, Swagger UI's say, with a dialog of its own.
             asked_by_page = headers.get(b"sec-fetch-mode", b"navigate") != b"navigate"
-            await refuse(receive, send, 401, UNAUTHORIZED, QUIET if asked_by_page else CHALLENGE)
+            await refuse(401, UNAUTHORIZED, QUIET if asked_by_page else CHALLENGE)
             return
         if length.isdigit() and int(length) > self.most:
-            await refuse(receive, send, 413, TOO_LARGE.format(length.decode(), self.most))
+            await refuse(413, TOO_LARGE.format(length.decode(), self.most))
             return
         await (self.counted if b"transfer-encoding" in headers else self.app)(scope, receive, send)
 
@@ -87,10 +88,14 @@ class Guard:
         found = [user for known, user in self.accepted if compare_digest(sent, known)]
         return found[0] if found and scheme.lower() == b"basic" else None
 
+    def _public(self, scope: Scope) -> bool:
+        path, method = route_path(scope), "GET" if scope["method"] == "HEAD" else scope["method"]
+        return (method == "GET" and path in self.public) or bool(self.open.fullmatch(f"{method} {path}"))
+
     def _may(self, scope: Scope) -> bool:
         path, method = route_path(scope), "GET" if scope["method"] == "HEAD" else scope["method"]
         public = method == "GET" and path in HEALTH | DOCS
-        return public or bool(_PREDICTOR.fullmatch(f"{method} {path}"))
+        return public or bool(self.predictor.fullmatch(f"{method} {path}"))
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -114,10 +119,12 @@ def route_path(scope: Scope) -> str:
     return str(path[len(root) :] if root and path.startswith(f"{root}/") else path)
 
 
-async def refuse(receive: Receive, send: Send, status: int, detail: Any, *headers: tuple[bytes, bytes]) -> None:
+async def _refuse(
+    scope: Scope, receive: Receive, send: Send, status: int, detail: str, *headers: tuple[bytes, bytes]
+) -> None:
     """Answers at once, and closes the connection without waiting for the body."""
     metrics.refused({401: "credentials", 403: "role", 413: "size"}[status])
-    body = to_json({"detail": detail})
+    body = to_json(enabled.error(route_path(scope), status, detail))
     length = (b"content-length", str(len(body)).encode())
     await send(
         {

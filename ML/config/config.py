@@ -26,6 +26,8 @@ def _printable(text: str) -> str:
 Names = Annotated[tuple[str, ...], NoDecode]
 """Names separated by commas."""
 
+PROTOCOLS = ("oip", "kserve", "sagemaker", "vertex", "mlflow")
+
 
 class Settings(BaseSettings):
     """The settings, one environment variable each: the field's name in capitals."""
@@ -103,16 +105,31 @@ class Settings(BaseSettings):
         "auto", description="`auto` compiles models and serves them so where that is proven equal; `sklearn` never does"
     )
 
+    protocols: Names = Field(
+        PROTOCOLS, description="Platforms' protocols that are served beside the API, separated by commas, or `none`"
+    )
+    open_protocols: Names = Field(
+        (), description="Those that answer without credentials, because the platform in front has asked for them"
+    )
+
     log_file: Path | None = Field(None, description="File that gets the log lines too; `make run` sets `ML_server.log`")
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="Least level logged: debug, info, warning or error"
     )
     log_format: Literal["text", "json"] = Field("text", description="Log lines as text, or as JSON, one object a line")
 
-    @field_validator("cors_origins", "trusted_types", mode="before")
+    @field_validator("cors_origins", "trusted_types", "protocols", "open_protocols", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("protocols", "open_protocols")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        names = () if names == ("none",) else tuple(map(str.lower, names))
+        if unknown := [name for name in names if name not in PROTOCOLS]:
+            raise ValueError(f"{unknown[0]} is not a protocol; there are {', '.join(PROTOCOLS)}")
+        return names
 
     @field_validator("log_level", "log_format", "runtime", mode="before")
     @classmethod

@@ -1,0 +1,27 @@
+"""The protocols that are switched on, by the setting PROTOCOLS."""
+
+from functools import cache
+from typing import Any
+
+from ML.config.config import settings
+from rest_api.protocols import kserve, oip
+from rest_api.protocols.protocol import Protocol
+
+ALL = (oip.protocol, kserve.protocol)
+
+
+@cache
+def protocols() -> tuple[Protocol, ...]:
+    """Those of the setting, in the order of ALL: of two routes with one path the first answers."""
+    return tuple(protocol for protocol in ALL if protocol.name in settings().protocols)
+
+
+def error(path: str, status: int, detail: Any) -> dict[str, Any]:
+    """The body of an error on this path: its protocol's, or FastAPI's."""
+    protocol = of(path)
+    return protocol.shape(status, detail) if protocol else {"detail": detail}
+
+
+def of(path: str) -> Protocol | None:
+    """The protocol that a path belongs to."""
+    return next((protocol for protocol in protocols() if protocol.has(path)), None)

@@ -1,0 +1,51 @@
+"""A platform's protocol: its routes, and the shape of its errors. Rows, checks, batches and answers are everybody's."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+Shape = Callable[[int, Any], dict[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Protocol:
+    """What a file of this folder offers, under the name that PROTOCOLS has for it."""
+
+    name: str
+    router: APIRouter
+    error: type[BaseModel]
+    """The body of an error."""
+    shape: Shape
+    """Status and detail (a text, or FastAPI's list) as such a body."""
+    prefix: str = "\0"
+    """What all paths begin with, those too that the server does not have, if the protocol has such a beginning."""
+
+    @cached_property
+    def _paths(self) -> re.Pattern[str]:
+        return pattern({route.path for route in self.router.routes})  # type: ignore[attr-defined]
+
+    @property
+    def routes(self) -> set[str]:
+        """`METHOD /path` of each route."""
+        return {f"{method} {r.path}" for r in self.router.routes for method in r.methods}  # type: ignore[attr-defined]
+
+    def has(self, path: str) -> bool:
+        """Whether one of its routes has this path, or it begins as those do."""
+        return path.startswith(self.prefix) or bool(self._paths.fullmatch(path))
+
+
+def pattern(routes: set[str] | frozenset[str]) -> re.Pattern[str]:
+    """Matches what these routes match: `{name}` stands for one part of a path."""
+    return re.compile("|".join(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(route)) for route in sorted(routes)) or "(?!)")
+
+
+def words(detail: Any) -> str:
+    """A detail as one text, for protocols whose errors are texts."""
+    if isinstance(detail, str):
+        return detail
+    return "; ".join(str(each["msg"]) for each in detail)
