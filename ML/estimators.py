@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
-from sklearn.base import is_classifier, is_regressor
 
 from ML.config.config import ROOT
 from ML.errors import NotFound, Problem
@@ -62,6 +61,8 @@ def load(name: str) -> Estimator:
 
 def task(model: Any) -> Task | None:
     """What an estimator says of itself; None for a plain object with only fit and predict."""
+    from sklearn.base import is_classifier, is_regressor  # takes seconds, and not every start needs it
+
     if hasattr(model, "predict_proba"):
         return "classification"
     if not hasattr(model, "__sklearn_tags__"):

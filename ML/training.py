@@ -1,12 +1,13 @@
 """Trains a version and publishes it: `python -m ML.training MODEL TABLE.csv TARGET`; `--bootstrap` for the samples."""
 
 import argparse
+import importlib
 import logging
 import os
 import sys
 from pathlib import Path
 
-from ML import estimators, failure, fitting, process, store, turn
+from ML import estimators, failure, process, store, turn
 from ML.card import Card, Origin
 from ML.config.config import settings
 from ML.errors import Problem
@@ -19,6 +20,8 @@ def train(card: Card) -> Card:
 
     Whatever happens, the card says it: a failed one holds the message, and its folder nothing else.
     """
+    from ML import fitting  # scikit-learn takes two seconds, which a start with nothing to train is spared
+
     upload = store.folder(card.model, card.version) / store.UPLOAD
     try:
         data = upload.read_bytes()
@@ -96,6 +99,7 @@ def _check_store() -> None:
 
 def _job(model: str, version: int) -> None:
     """Trains a version that a server claimed. Its card says how it went, or, where that can't be written, its code."""
+    importlib.import_module("ML.fitting")  # before its time is measured, and before it steps back
     process.settle(model, version)
     try:
         train(store.read(model, version))

@@ -130,6 +130,7 @@ def servers(factory: pytest.TempPathFactory, samples: Path) -> Iterator[Callable
             models_dir = Path(environment.get("MODELS_DIR", factory.mktemp("store") / "models"))
             if "MODELS_DIR" not in environment and environment.get("BOOTSTRAP") != "false":
                 shutil.copytree(samples, models_dir)
+                environment["BOOTSTRAP"] = "false"
             server = Server(project, models_dir, **environment).start()
             stack.callback(lambda: server.process.poll() is None and server.stop())
             return server

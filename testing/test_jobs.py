@@ -182,10 +182,10 @@ def test_a_training_that_is_killed_is_told_at_once(server: Server, orphan: bool)
 
 
 def test_a_training_over_its_time_is_ended_and_says_so(serve: Callable[..., Server], server: Server) -> None:
-    short = serve(server.project, BOOTSTRAP="false", DEFAULT_MODEL="slow", TRAIN_TIMEOUT="2")
+    short = serve(server.project, BOOTSTRAP="false", DEFAULT_MODEL="slow", TRAIN_TIMEOUT="4")
     ended = short.train(table(60), "y")
     assert ended.status_code == 504
-    assert "took longer than 2 s, and was ended in the stage fit" in ended.json()["detail"]
+    assert "took longer than 4 s, and was ended in the stage fit" in ended.json()["detail"]
     assert "raise TRAIN_TIMEOUT" in card(short, 1)["error"]
     assert short.train(table(0), "y").status_code == 200
 
