@@ -6,7 +6,16 @@ from itertools import chain
 from operator import itemgetter
 from typing import Annotated, Any, NamedTuple, NotRequired
 
-from pydantic import AfterValidator, ConfigDict, FailFast, Field, TypeAdapter, ValidationError, WithJsonSchema, with_config
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    with_config,
+)
 from pydantic_core import ErrorDetails, from_json
 from typing_extensions import TypedDict
 
@@ -46,7 +55,7 @@ class Instances:
         first, *others = schema.names
         self._cells = itemgetter(first, *others) if others else lambda row: (row[first],)
         row: Any = with_config(ConfigDict(extra="allow"))(TypedDict("Row", kinds))  # type: ignore[misc]
-        array = tuple[tuple(kinds.values())]  # type: ignore[misc]
+        array: Any = tuple[tuple(kinds.values())]  # type: ignore[misc]
         self.objects, self.arrays = TypeAdapter(_body(row)), TypeAdapter(_body(array))
         self._rows = {False: TypeAdapter(list[row]), True: TypeAdapter(list[array])}
 
@@ -82,7 +91,8 @@ class Instances:
         if len(found[0]["loc"]) < 2 or found[0]["loc"][0] != "instances":
             return Invalid(list(map(self._explained, found)))
         rows = (from_json(body) if isinstance(body, bytes) else body)["instances"]
-        first, others = [], [e for e in found if e["loc"][0] != "instances"]
+        first: list[ErrorDetails] = []
+        others = [e for e in found if e["loc"][0] != "instances"]
         count = len(others)
         for start in range(0, len(rows), PIECE):
             try:
