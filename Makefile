@@ -50,7 +50,7 @@ image:  ## Build the container image fast-api-ml
 	docker build -t fast-api-ml .
 
 clean:  ## Remove what the other commands made, but no model
-	rm -rf $(VENV) testing/benchmark/.environments .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache testing/artifacts
+	rm -rf $(VENV) testing/*/.environments .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache testing/artifacts
 	find ML rest_api testing -name __pycache__ -prune -exec rm -rf {} +
 
 # The environment. Each of these is also a stamp: newer than the files it was installed from.

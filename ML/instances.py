@@ -1,28 +1,20 @@
 """The JSON body of a prediction request: rows as objects or arrays, checked by a type made from the learned schema."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Annotated, Any, NamedTuple, NotRequired
 
-from pydantic import (
-    AfterValidator,
-    ConfigDict,
-    FailFast,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    WithJsonSchema,
-    with_config,
-)
+from pydantic import ConfigDict, FailFast, Field, TypeAdapter, ValidationError, with_config
 from pydantic_core import ErrorDetails, from_json
 from typing_extensions import TypedDict
 
 from ML.bodies import check_size
 from ML.errors import Invalid
-from ML.schema import REMEDY, Column, Schema, missing_column
+from ML.schema import Schema, missing_column
 from ML.table import check_rows
+from ML.values import explained, type_of
 
 PIECE = 100
 """Rows whose errors are told at once."""
@@ -51,7 +43,7 @@ class Instances:
 
     def __init__(self, schema: Schema, target: str) -> None:
         self.schema, self.target = schema, target
-        kinds = {column.name: _type(column) for column in schema.columns}
+        kinds = {column.name: type_of(column) for column in schema.columns}
         first, *others = schema.names
         self._cells = itemgetter(first, *others) if others else lambda row: (row[first],)
         row: Any = with_config(ConfigDict(extra="allow"))(TypedDict("Row", kinds))  # type: ignore[misc]
@@ -129,10 +121,8 @@ class Instances:
         if column and kind == "missing":
             sent = self.schema.unused(value, self.target) if isinstance(value, dict) else ()
             return missing_column(column.name, sent)
-        if column and value is None:
-            return f"{column.name} is missing, and the model can't do without it; {REMEDY}"
         if column:
-            return f"{column.name}: {_EXPECTED.get(kind, error['msg'].removeprefix('Value error, '))}"
+            return explained(column, error)
         if kind == "too_short" and place == ["instances"]:
             return "there are no rows; send at least one"
         if kind == "missing":
@@ -142,13 +132,6 @@ class Instances:
         if len(place) == 2 and place[0] == "instances":
             return f"a row is an object, or an array of {len(self.schema.columns)} values in this order: {names}"
         return error["msg"]
-
-
-_EXPECTED = {
-    "float_type": "a number was learned here; send a JSON number",
-    "finite_number": "the number is not finite; send null where it is missing",
-    "string_type": "text was learned here; send a JSON string",
-}
 
 
 def _moved(error: ValidationError, first: int) -> list[ErrorDetails]:
@@ -166,40 +149,3 @@ def _body(row: Any) -> Any:
         parameters: NotRequired[Parameters]
 
     return Body
-
-
-def _type(column: Column) -> Any:
-    """The type that a JSON value of this column has, with its conversion to what the pipeline sees."""
-    if column.kind == "number":
-        kind: Any = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-    elif column.kind == "flag":
-        words = column.words if column.words != ("0", "1") else (0, 1)
-        kind = Annotated[Any, AfterValidator(_flag(column)), WithJsonSchema({"enum": [True, False, *words[::-1]]})]
-    else:
-        kind = Annotated[str, Field(strict=True), AfterValidator(_gapless(column))]
-    return kind | None if column.gaps else kind
-
-
-def _gapless(column: Column) -> Callable[[str], Any]:
-    convert = column.convert
-
-    def check(text: str) -> Any:
-        value = convert(text)
-        if value != value and not column.gaps:
-            raise ValueError(f"it is empty, and the model can't do without it; {REMEDY}")
-        return value
-
-    return check
-
-
-def _flag(column: Column) -> Callable[[Any], float]:
-    from_text = _gapless(column)
-
-    def check(value: Any) -> float:
-        if isinstance(value, str):
-            return float(from_text(value))
-        if isinstance(value, bool) or (value in (0, 1) and column.words == ("0", "1")):
-            return float(value)
-        raise ValueError(f"a flag was learned here; send true or false, or {' or '.join(column.words)}")
-
-    return check

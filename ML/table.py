@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from ML import zipped
 from ML.errors import Invalid, TooLarge
 
 SEPARATORS = ",;\t|"
@@ -105,21 +106,12 @@ def check_rows(rows: int, most: int) -> None:
 def _unzipped(data: bytes, most: int, field: str) -> bytes:
     if data[:2] != GZIP:
         return data
-    plain = b""
-    while data:  # a gzip file may have several members
-        unzip = zlib.decompressobj(wbits=31)
-        try:
-            plain += unzip.decompress(data, most + 1 - len(plain))
-        except zlib.error as error:
-            raise _wrong(field, f"the file starts like gzip but can't be unpacked: {error}") from None
-        if len(plain) > most:
-            raise TooLarge(
-                f"The file holds more than {most} bytes when unpacked; send it in parts, or raise MAX_BODY_MB"
-            )
-        if not unzip.eof:
-            raise _wrong(field, "the gzip file ends too early; was its upload cut off?")
-        data = unzip.unused_data
-    return plain
+    try:
+        return zipped.unpack(data, most, zipped.GZIP)
+    except zlib.error as error:
+        raise _wrong(field, f"the file starts like gzip but can't be unpacked: {error}") from None
+    except EOFError:
+        raise _wrong(field, "the gzip file ends too early; was its upload cut off?") from None
 
 
 def _decoded(data: bytes, field: str) -> str:

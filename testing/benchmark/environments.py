@@ -13,9 +13,9 @@ class Unavailable(Exception):
     """An environment that can't be made here, and why."""
 
 
-def python(name: str, requirements: Sequence[str]) -> Path:
+def python(name: str, requirements: Sequence[str], where: Path = FOLDER) -> Path:
     """The Python of an environment with these requirements; kept from one run to the next. Raises Unavailable."""
-    folder = FOLDER / name
+    folder = where / name
     stamp, wanted = folder / "requirements.json", _stamp(requirements)
     if not stamp.is_file() or stamp.read_text() != wanted:
         print(f"making the environment of {name} ...", flush=True)
