@@ -46,7 +46,7 @@ class Instances:
         kinds = {column.name: type_of(column) for column in schema.columns}
         first, *others = schema.names
         self._cells = itemgetter(first, *others) if others else lambda row: (row[first],)
-        row: Any = with_config(ConfigDict(extra="allow"))(TypedDict("Row", kinds))  # type: ignore[misc]
+        row: Any = with_config(ConfigDict(extra="allow"))(TypedDict("Row", kinds))  # type: ignore[operator]
         array: Any = tuple[tuple(kinds.values())]  # type: ignore[misc]
         self.objects, self.arrays = TypeAdapter(_body(row)), TypeAdapter(_body(array))
         self._rows = {False: TypeAdapter(list[row]), True: TypeAdapter(list[array])}

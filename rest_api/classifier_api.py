@@ -6,7 +6,6 @@ from fastapi import APIRouter, File, Form, Header, Path, Request, Response, Uplo
 
 from ML import estimators, failure, predictor, store
 from ML.config.config import settings
-from ML.errors import NotReady
 from rest_api import jobs, predictions
 from rest_api import prefer as prefer_header
 from rest_api.answers import CardView, Health, ModelView, Prediction, Promotion, TablePrediction, Training
@@ -139,9 +138,7 @@ async def alive() -> Health:
 @health.get("/health/ready", summary="The default model can answer", responses={503: {"description": "No version yet"}})
 async def ready(request: Request) -> Health:
     """200 when a predictor is loaded and has answered its check rows, else 503; 503 also before the server ends."""
-    if request.app.state.draining:
-        raise NotReady("The server is about to end; it accepts no more in SHUTDOWN_DELAY seconds")
-    live = await request.app.state.live.take(settings().default_model)
+    live = await predictions.ready(request)
     return Health(status="ready", model_version=live.card.version)
 
 

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from ML import table
 from ML.card import Card
 from ML.config.config import settings
-from ML.errors import Invalid
+from ML.errors import Invalid, NotReady
 from ML.fitting import check_target
 from ML.predictor import Answer, Predictor
 from ML.table import GZIP, Table
@@ -58,6 +58,14 @@ async def take(request: Request, model: str) -> Predictor:
     """The live predictor of a model, which the log line names."""
     live: Predictor = await request.app.state.live.take(model)
     request.scope["log"].version = live.name
+    return live
+
+
+async def ready(request: Request) -> Predictor:
+    """The predictor of the default model. Raises NotReady where there is none, and before the server ends."""
+    if request.app.state.draining:
+        raise NotReady("The server is about to end; it accepts no more in SHUTDOWN_DELAY seconds")
+    live: Predictor = await request.app.state.live.take(settings().default_model)
     return live
 
 

@@ -22,6 +22,8 @@ class Protocol:
     """The body of an error."""
     shape: Shape
     """Status and detail (a text, or FastAPI's list) as such a body."""
+    chosen: bool = False
+    """Whether somebody chose its paths: then they win over any other route."""
 
     @cached_property
     def _paths(self) -> re.Pattern[str]:
