@@ -24,10 +24,9 @@ def read(data: bytes, names: Sequence[str], target: str, most: int, header: bool
     if header:
         return table.of_text(text, FIELD), True
     if len(first) != len(names):
-        raise Invalid.at(
-            FIELD, 1, type="ragged_row", msg=f"row 1 has {_cells(len(first))} where the model has {_cells(len(names))}, "
-            f"in this order: {', '.join(names)}. Or begin with a line of the columns' names, in any order"
-        )  # fmt: skip
+        message = f"row 1 has {_cells(len(first))} where the model has {_cells(len(names))}, in this order: "
+        message += f"{', '.join(names)}. Or begin with a line of the columns' names, in any order"
+        raise Invalid.at(FIELD, 1, type="ragged_row", msg=message)
     line = io.StringIO(newline="")
     csv.writer(line, delimiter=separator, lineterminator="\n").writerow(names)
     return table.of_text(line.getvalue() + text, FIELD, separator), False

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ML import table, training
+from ML.cells import GAPS
 from ML.config.config import settings
 from ML.errors import Invalid, Problem
 from ML.headerless import is_number
@@ -91,7 +92,7 @@ def _joined(files: list[Path], target: str) -> bytes:
 
 def _table(path: Path, target: str) -> Table:
     text = table.decoded(path.read_bytes(), settings().max_body_bytes, path.name)
-    rows = [table.first_row(part, ",", path.name) for part in text.splitlines()[:2]]
+    rows = table.first_rows(text, ",", path.name, 2)
     if has_header(rows, target):
         return table.of_text(text, path.name, ",")
     names = [target or LABEL, *(f"x{place}" for place in range(1, len(rows[0])))]
@@ -101,7 +102,7 @@ def _table(path: Path, target: str) -> Table:
 def has_header(rows: list[list[str]], target: str) -> bool:
     """Whether the first of two rows plainly names columns: the target is there, or there is text above numbers."""
     first = [cell.strip() for cell in rows[0]]
-    if any(map(is_number, first)) or len(set(first)) < len(first):
+    if any(is_number(cell) or cell.lower() in GAPS for cell in first) or len(set(first)) < len(first):
         return False
     return target in first or any(map(is_number, rows[-1]))
 
@@ -130,7 +131,8 @@ def main() -> None:
         )
         train(root)
     except (SystemExit, Exception) as error:
-        _fail(root / "output" / "failure", f"Training failed. {error}")
+        if not isinstance(error, SystemExit) or isinstance(error.code, str):  # else it was told to stop
+            _fail(root / "output" / "failure", f"Training failed. {error}")
         if isinstance(error, Problem | OSError):
             sys.exit(f"Training failed. {error}")
         raise

@@ -110,8 +110,13 @@ def of_text(text: str, field: str, separator: str = "") -> Table:
 
 def first_row(text: str, separator: str, field: str) -> list[str]:
     """The cells of the first line. Raises Invalid."""
+    return first_rows(text, separator, field, 1)[0]
+
+
+def first_rows(text: str, separator: str, field: str, most: int) -> list[list[str]]:
+    """Those of so many lines, if there are. Raises Invalid."""
     try:
-        return list(next(_reader(text, separator)))
+        return list(islice(_reader(text, separator), most))
     except csv.Error as error:
         raise _wrong(field, f"the header can't be read: {error}; check the quotes there") from None
 

@@ -99,7 +99,7 @@ def _content_type(request: Request) -> tuple[str, bool | None]:
 
 def accepted(header: str, usual: str) -> str:
     """The type of the answer that an Accept header (RFC 9110) prefers. Raises NotAcceptable."""
-    for name in _wishes(header) or ["*/*"]:
+    for name in _wishes(header or "*/*"):
         if name == "*/*" or (name.endswith("/*") and usual.startswith(name[:-1])):
             return usual
         if name in formats.KINDS:
