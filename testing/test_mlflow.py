@@ -95,7 +95,7 @@ def test_errors_have_mlflows_shape(server: Server, body: object, status: int, co
 
 
 def test_refusals_before_the_route_have_it_too(server: Server) -> None:
-    assert httpx.get(f"{server.url}/invocations").json()["error_code"] == "BAD_REQUEST"
+    assert server.client.get("/invocations").json()["error_code"] == "BAD_REQUEST"
     assert httpx.put(f"{server.url}/invocations").json()["error_code"] == "UNAUTHENTICATED"
 
 

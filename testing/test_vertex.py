@@ -15,11 +15,23 @@ ROUTES = [(OWN, f"{OWN}:predict"), ("/health/ready", "/predict"), ("/ping", "/in
           ("/v1/models/classifier", "/v1/models/classifier:predict")]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def store(serve: Callable[..., Server]) -> str:
+    """The samples, trained once."""
+    return str(serve(WEB_CONCURRENCY="1").models_dir)
+
+
 @pytest.fixture(scope="module", params=ROUTES, ids=[predict for _, predict in ROUTES])
-def server(serve: Callable[..., Server], request: pytest.FixtureRequest) -> Server:
+def server(serve: Callable[..., Server], store: str, request: pytest.FixtureRequest) -> Server:
     """One on routes of its own, and on routes that there are."""
     health, predict = request.param
-    return serve(WEB_CONCURRENCY="1", OPEN_PROTOCOLS="vertex", AIP_HEALTH_ROUTE=health, AIP_PREDICT_ROUTE=predict)
+    return serve(
+        WEB_CONCURRENCY="1",
+        MODELS_DIR=store,
+        OPEN_PROTOCOLS="vertex",
+        AIP_HEALTH_ROUTE=health,
+        AIP_PREDICT_ROUTE=predict,
+    )
 
 
 def routes(server: Server) -> tuple[str, str]:
@@ -29,7 +41,7 @@ def routes(server: Server) -> tuple[str, str]:
 def test_the_routes_are_those_that_vertex_chose_and_need_no_credentials(server: Server) -> None:
     health, predict = routes(server)
     assert httpx.get(health).status_code == 200
-    assert httpx.post(predict, json={"instances": [ROW, list(ROW.values())]}).json() == {"predictions": ["setosa"] * 2}
+    assert httpx.post(predict, json={"instances": [ROW, ROW]}).json() == {"predictions": ["setosa"] * 2}
 
 
 def test_no_other_route_is_opened_by_that(server: Server) -> None:
