@@ -16,6 +16,8 @@ _EXPECTED = {
     "string_type": "text was learned here; send a JSON string",
 }
 
+_FLAGS = {0: False, 1: True}
+
 
 def type_of(column: Column) -> Any:
     """The type that a JSON value of this column has, with its conversion to what the pipeline sees."""
@@ -37,12 +39,15 @@ def explained(column: Column, error: ErrorDetails) -> str:
 
 
 class Columns:
-    """Checks and converts whole columns of JSON values, for one schema."""
+    """Checks and converts whole columns of such values, for one schema.
+
+    They come as tensors: there NaN too says that a value is missing, and 0 or 1 are a flag's false and true.
+    """
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
-        self._types = [TypeAdapter(list[type_of(column)]) for column in schema.columns]  # type: ignore[misc]
-        self._plain = all(column.kind == "number" for column in schema.columns)
+        self._types: list[TypeAdapter[Any]] = [TypeAdapter(_list(type_of(column))) for column in schema.columns]
+        self.plain = all(column.kind == "number" for column in schema.columns)
 
     def convert(self, parts: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
         """What the pipeline sees of the values of each column. Raises Invalid, naming rows (from 1) and columns."""
@@ -52,7 +57,7 @@ class Columns:
                 found.append(part)
                 continue
             try:
-                found.append(kind.validate_python(part))
+                found.append(kind.validate_python(_as_json(column, part)))
             except ValidationError as error:
                 errors += [_placed(column, each) for each in error.errors(include_url=False, include_context=False)]
         if errors:
@@ -62,9 +67,19 @@ class Columns:
     def matrix(self, values: Sequence[Any]) -> list[Sequence[Any]]:
         """The same of all values, row after row."""
         width = len(self.schema.columns)
-        if self._plain and finite(values):
+        if self.plain and finite(values):
             return [values[first::width] for first in range(width)]
         return self.convert([values[first::width] for first in range(width)])
+
+
+def _list(kind: Any) -> Any:
+    return list[kind]
+
+
+def _as_json(column: Column, part: Sequence[Any]) -> list[Any]:
+    if column.kind == "flag":
+        part = [_FLAGS.get(value, value) for value in part]
+    return [None if value != value else value for value in part]
 
 
 def finite(values: Sequence[Any]) -> bool:

@@ -111,15 +111,29 @@ async def show() -> Response:
     return Response(await asyncio.to_thread(_text), media_type=CONTENT_TYPE)
 
 
-def _text() -> bytes:
+def answered(model: str) -> tuple[int, int]:
+    """Rows that a model has answered, and its calls, over all workers since the start."""
+    wanted = {"fast_ml_rows_total": 0, "fast_ml_batch_rows_count": 0}
+    for family in _counts().collect():
+        for sample in family.samples:
+            if sample.name in wanted and sample.labels.get("model") == model:
+                wanted[sample.name] = int(sample.value)
+    rows, calls = wanted.values()
+    return rows, calls
+
+
+def _counts() -> CollectorRegistry:
+    if not _shared():  # one process, under `uvicorn wsgi:app`
+        return families().registry
     registry = CollectorRegistry()
-    if _shared():
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    else:  # one process, under `uvicorn wsgi:app`
-        registry = families().registry
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+def _text() -> bytes:
     models = CollectorRegistry()
     models.register(Models())
-    return generate_latest(registry) + generate_latest(models)
+    return generate_latest(_counts()) + generate_latest(models)
 
 
 def _shared() -> bool:

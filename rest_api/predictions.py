@@ -62,7 +62,7 @@ async def take(request: Request, model: str) -> Predictor:
 
 
 async def ready(request: Request) -> Predictor:
-    """The predictor of the default model. Raises NotReady where there is none, and before the server ends."""
+    """The default model's predictor, once it has answered its check rows. Raises NotReady; also before the end."""
     if request.app.state.draining:
         raise NotReady("The server is about to end; it accepts no more in SHUTDOWN_DELAY seconds")
     live: Predictor = await request.app.state.live.take(settings().default_model)

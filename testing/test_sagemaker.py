@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx2 as httpx
 import pytest
@@ -143,7 +144,7 @@ def test_ping_and_execution_parameters(server: Server) -> None:
 
 @pytest.mark.timeout(900)  # its environment is installed first
 def test_boto3_asks_for_every_kind_of_rows(server: Server) -> None:
-    asked = [[kind, None, bodies[0]] for kind, bodies in BODIES.items()]
+    asked: list[list[Any]] = [[kind, None, bodies[0]] for kind, bodies in BODIES.items()]
     wrong = [["text/csv", None, "1,2,3\n"], ["text/xml", None, "x"]]
     found = ask("sagemaker", server.url, json.dumps([*asked, *wrong]))
     for (kind, _, _), (answered, body) in zip(asked, found, strict=False):

@@ -4,10 +4,10 @@ from functools import cache
 from typing import Any
 
 from ML.config.config import settings
-from rest_api.protocols import kserve, mlflow, sagemaker, vertex
+from rest_api.protocols import kserve, mlflow, oip, sagemaker, vertex
 from rest_api.protocols.protocol import Protocol
 
-ALL = (kserve.protocol, mlflow.protocol, sagemaker.protocol)
+ALL = (oip.protocol, kserve.protocol, mlflow.protocol, sagemaker.protocol)
 
 
 @cache

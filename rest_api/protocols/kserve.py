@@ -61,4 +61,4 @@ async def predict(request: Request) -> Response:
 
 
 router.routes.extend(hot.routes)
-protocol = Protocol("kserve", router, Error, lambda status, detail: {"error": words(detail)})
+protocol = Protocol("kserve", router, Error, lambda status, detail: {"error": words(detail)}, "/v1/")

@@ -22,6 +22,8 @@ class Protocol:
     """The body of an error."""
     shape: Shape
     """Status and detail (a text, or FastAPI's list) as such a body."""
+    prefix: str = "\0"
+    """What all paths begin with, those too that the server does not have, if the protocol has such a beginning."""
     chosen: bool = False
     """Whether somebody chose its paths: then they win over any other route."""
 
@@ -35,8 +37,8 @@ class Protocol:
         return {f"{method} {r.path}" for r in self.router.routes for method in r.methods}  # type: ignore[attr-defined]
 
     def has(self, path: str) -> bool:
-        """Whether one of its routes has this path."""
-        return bool(self._paths.fullmatch(path))
+        """Whether one of its routes has this path, or it begins as those do."""
+        return path.startswith(self.prefix) or bool(self._paths.fullmatch(path))
 
 
 def pattern(routes: set[str] | frozenset[str]) -> re.Pattern[str]:

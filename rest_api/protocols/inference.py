@@ -1,0 +1,197 @@
+"""The request of an inference in the Open Inference Protocol: tensors to columns."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple, NotRequired, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic_core import from_json
+from typing_extensions import TypedDict
+
+from ML.errors import Invalid
+from ML.schema import check_names
+from rest_api.protocols import plain, tensors
+from rest_api.protocols.contract import PREDICT, PROBABILITIES, Contract
+from rest_api.protocols.tensors import Tensor, wrong
+
+
+@with_config(ConfigDict(strict=True))
+class Output(TypedDict):
+    """One that is asked for."""
+
+    name: str
+    parameters: NotRequired[dict[str, Any]]
+
+
+@with_config(ConfigDict(strict=True))
+class Envelope(TypedDict):
+    """The JSON of a request."""
+
+    id: NotRequired[str]
+    parameters: NotRequired[dict[str, Any]]
+    inputs: Annotated[list[Tensor], Field(min_length=1)]
+    outputs: NotRequired[list[Output]]
+
+
+ENVELOPE = TypeAdapter(Envelope)
+T = TypeVar("T")
+
+
+@with_config(ConfigDict(strict=True))
+class Wish(TypedDict, total=False):
+    """Which models the repository's index shall list."""
+
+    ready: bool
+
+
+WISH = TypeAdapter(Wish)
+
+
+class Asked(NamedTuple):
+    """Converted rows, a sequence for each column; the request's id; and each output asked for, whether as bytes."""
+
+    columns: Sequence[Sequence[Any]]
+    rows: int
+    id: str | None
+    outputs: dict[str, bool]
+
+
+def parse(contract: Contract, body: bytes, json_size: int | None, most_rows: int) -> Asked:
+    """The request in a body, whose first `json_size` bytes are JSON; all of it where that is None.
+
+    Raises Invalid, naming tensor, row and column, and TooLarge.
+    """
+    if json_size is not None and json_size > len(body):
+        said = f"Inference-Header-Content-Length is {json_size}, and the body has {len(body)} bytes"
+        raise Invalid.at("header", "inference-header-content-length", msg=said, type="too_long")
+    envelope = _json(body if json_size is None else body[:json_size])
+    if json_size is None and (found := plain.numbers(contract, envelope, most_rows)):
+        return Asked(*found, envelope.get("id"), _outputs(envelope))
+    envelope = _checked(ENVELOPE, envelope)
+    raw = _Raw(memoryview(body)[len(body) if json_size is None else json_size :], json_size is not None)
+    inputs = envelope["inputs"]
+    columns, rows = (_matrix(contract, inputs, raw, most_rows)) or _columns(contract, inputs, raw, most_rows)
+    raw.end()
+    return Asked(columns, rows, envelope.get("id"), _outputs(envelope))
+
+
+class _Raw:
+    """The bytes behind the JSON, tensor after tensor."""
+
+    def __init__(self, rest: memoryview, announced: bool) -> None:
+        self.rest, self.announced = rest, announced
+
+    def next(self, tensor: Tensor) -> memoryview | None:
+        """Those of a tensor; None where its data is in the JSON. Raises Invalid where there are fewer than it says."""
+        parameters = tensor.get("parameters")
+        if not parameters:
+            return None
+        if "shared_memory_region" in parameters:
+            raise wrong(tensor["name"], "there is no shared memory here; send the data")
+        if parameters.get("content_type") == "base64":
+            raise wrong(tensor["name"], "base64 is not decoded here; send the strings themselves, or binary data")
+        size = parameters.get("binary_data_size")
+        if size is None:
+            return None
+        if type(size) is not int or not 0 <= size <= len(self.rest):
+            said = "" if self.announced else "; the header Inference-Header-Content-Length says where they begin"
+            raise wrong(tensor["name"], f"binary_data_size is {size!r:.40}, and {len(self.rest)} bytes are left{said}")
+        found, self.rest = self.rest[:size], self.rest[size:]
+        return found
+
+    def end(self) -> None:
+        """Raises Invalid where bytes are left that belong to no tensor."""
+        if self.rest:
+            raise Invalid.at("body", msg=f"{len(self.rest)} bytes at the end belong to no input", type="tensor_invalid")
+
+
+def only_ready(body: bytes) -> bool:
+    """Whether an index shall list only models that are ready. Raises Invalid."""
+    return bool(_checked(WISH, _json(body)).get("ready", False))
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError as error:
+        raise Invalid.at("body", msg=f"Invalid JSON: {error}", type="json_invalid") from None
+
+
+def _checked(kind: TypeAdapter[T], value: Any) -> T:
+    try:
+        return kind.validate_python(value)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+        told = [{**e, "loc": ["body", *e["loc"]], "msg": _placed(e["loc"], e["msg"])} for e in found[: Invalid.most]]
+        raise Invalid(told, len(found)) from None
+
+
+def _placed(place: tuple[int | str, ...], message: str) -> str:
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+    return f"{where}: {message}" if where else message
+
+
+def _matrix(contract: Contract, inputs: list[Tensor], raw: _Raw, most_rows: int) -> tuple[Any, int] | None:
+    """The columns and rows of a single tensor that has all columns side by side, whatever its name."""
+    tensor = inputs[0]
+    if len(inputs) > 1:
+        return None
+    rows, width = tensors.dimensions(tensor, most_rows)
+    if len(tensor["shape"]) == 1:
+        return None
+    names = contract.schema.names
+    if width != len(names):
+        if width == 1 or tensor["name"] in names:
+            return None
+        order = ", ".join(names)
+        raise wrong(tensor["name"], f"it has {width} columns, and the model {len(names)}, in this order: {order}")
+    return contract.columns.matrix(tensors.values(tensor, rows, width, raw.next(tensor))), rows
+
+
+def _columns(contract: Contract, inputs: list[Tensor], raw: _Raw, most_rows: int) -> tuple[Any, int]:
+    """The columns and rows of one tensor for each column."""
+    names = contract.schema.names
+    check_names(names, [tensor["name"] for tensor in inputs], "inputs")
+    found: dict[str, list[Any]] = {}
+    known = set(names)
+    for tensor in inputs:
+        name = tensor["name"]
+        if name not in known:
+            raise wrong(name, f"it is not a column of this model; there are {', '.join(names)}")
+        if name in found:
+            raise wrong(name, "it is there more than once")
+        rows, width = tensors.dimensions(tensor, most_rows)
+        if width != 1:
+            raise wrong(name, f"the shape {tensor['shape']} is not that of one column, [rows] or [rows, 1]")
+        found[name] = tensors.values(tensor, rows, 1, raw.next(tensor))
+        if len(found[name]) != len(found[inputs[0]["name"]]):
+            raise wrong(name, f"it has {rows} rows, and {inputs[0]['name']} has another number")
+    return contract.columns.convert([found[name] for name in names]), rows
+
+
+def _outputs(envelope: Envelope) -> dict[str, bool]:
+    """The names of the outputs that are asked for, and whether each shall come as bytes."""
+    parameters = envelope.get("parameters") or {}
+    binary = _flag(parameters, "binary_data_output", False)
+    requested = envelope.get("outputs")
+    if not requested:
+        shares = _flag(parameters, PROBABILITIES, False)
+        return {PREDICT: binary, PROBABILITIES: binary} if shares else {PREDICT: binary}
+    found: dict[str, bool] = {}
+    for each in requested:
+        name, wishes = each["name"], each.get("parameters") or {}
+        if name not in (PREDICT, PROBABILITIES) or name in found:
+            said = "is asked for twice" if name in found else f"is not an output; there are {PREDICT}, {PROBABILITIES}"
+            raise Invalid.at("body", "outputs", name, msg=f"{name} {said}", type="output_invalid")
+        for refused in ("classification", "shared_memory_region"):
+            if wishes.get(refused):
+                said = f"{name}: {refused} is not supported; leave it out"
+                raise Invalid.at("body", "outputs", name, msg=said, type="output_invalid")
+        found[name] = _flag(wishes, "binary_data", binary)
+    return found
+
+
+def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise Invalid.at("body", "parameters", name, msg=f"{name} must be true or false", type="bool_type", input=value)
+    return value
