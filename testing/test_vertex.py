@@ -1,13 +1,11 @@
 """Vertex AI: its variables decide port, routes and store."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import httpx2 as httpx
 import pytest
 from conftest import Server
 from openapi_spec_validator import validate
-from test_config import configure, refusal  # noqa: F401
 
 ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 OWN = "/v1/endpoints/42/deployedModels/7"
@@ -88,32 +86,3 @@ def test_without_its_variables_there_is_no_route_of_it(serve: Callable[..., Serv
     }
     assert "Vertex AI" not in tags
     assert httpx.post(f"{server.url}/predict", json={}).status_code == 401
-
-
-def test_the_port_is_vertexs_unless_somebody_says_another(configure):  # noqa: F811
-    assert configure(AIP_HTTP_PORT="8080").port == 8080
-    assert configure(AIP_HTTP_PORT="8080", PORT="9000").port == 9000
-    assert configure(AIP_HTTP_PORT="8080", PORT="").port == 8080
-
-
-def test_the_store_is_vertexs_unless_somebody_says_another(configure, tmp_path: Path):  # noqa: F811
-    for uri in f"file://{tmp_path}", str(tmp_path):
-        found = configure(AIP_STORAGE_URI=uri)
-        assert (found.models_dir, found.training) == (tmp_path, False)
-    monkeyed = configure(AIP_STORAGE_URI="gs://nowhere", MODELS_DIR=str(tmp_path / "own"))
-    assert (monkeyed.models_dir, monkeyed.training) == (tmp_path / "own", True)
-
-
-@pytest.mark.parametrize("uri", ["gs://bucket/model", "/no/such", "file:///no/such", "s3://x", "https://x"])
-def test_a_store_that_is_not_there_is_named_with_the_remedy(refusal, uri):  # noqa: F811
-    line = refusal(MODELS_DIR="", AIP_STORAGE_URI=uri)
-    assert uri in line and "MODELS_DIR" in line and "\n" not in line
-    assert ("/gcs/bucket/model" in line) == uri.startswith("gs://")
-
-
-@pytest.mark.parametrize(
-    ("name", "wrong"), [("AIP_HTTP_PORT", "x"), ("AIP_HEALTH_ROUTE", "health"), ("AIP_PREDICT_ROUTE", "/{model}")]
-)
-def test_a_wrong_variable_is_one_plain_line(refusal, name, wrong):  # noqa: F811
-    line = refusal(**{name: wrong})
-    assert name in line and "\n" not in line
