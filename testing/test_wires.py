@@ -60,7 +60,7 @@ def cell(value: Any) -> str:
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
-    server = serve(fork(odd=SCORES), WEB_CONCURRENCY="1")
+    server = serve(fork(odd=SCORES), WEB_CONCURRENCY="1", DEFAULT_MODEL="odd", AIP_PREDICT_ROUTE="/vertex:predict")
     known = [GAPLESS, GAPLESS | {"flag": False}, GAPLESS | dict.fromkeys(("number", "flag", "day", "text", "zip"))] * 20
     server.train(table(known, label=[i / 7 for i in range(60)]), "label", model="odd").raise_for_status()
     kinds = {c["name"]: c["kind"] for c in server.client.get("/models/odd").json()["live"]["features"]["columns"]}
@@ -141,7 +141,65 @@ def by_oip_binary(server: Server) -> Any:
     return np.frombuffer(answer.content[int(answer.headers["inference-header-content-length"]) :], "<f8").tolist()
 
 
-WIRES = [by_csv, by_arrays, by_single_rows, by_kserve_v1, by_oip_json, by_oip_json_row_by_row, by_oip_binary]
+def invoked(server: Server, kind: str, body: str | bytes, accept: str = "application/json") -> list[Any]:
+    headers = {"content-type": kind, "accept": accept}
+    answer = server.client.post("/invocations", content=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    if accept == "application/json":
+        return answer.json()["predictions"]
+    cells = answer.text.split()
+    return [json.loads(cell)["prediction"] if accept == "application/jsonlines" else float(cell) for cell in cells]
+
+
+def by_vertex(server: Server) -> Any:
+    return answered(server.client.post("/vertex:predict", json={"instances": ROWS}))["predictions"]
+
+
+def by_invocations_csv(server: Server) -> Any:
+    return invoked(server, "text/csv", table(ROWS))
+
+
+def by_invocations_csv_without_a_header(server: Server) -> Any:
+    return invoked(server, "text/csv", table(ROWS).partition("\n")[2], "text/csv")
+
+
+def by_invocations_json_lines(server: Server) -> Any:
+    body = "\n".join(map(json.dumps, ROWS))
+    return invoked(server, "application/jsonlines", body, "application/jsonlines")
+
+
+def by_invocations_split(server: Server) -> Any:
+    """Columns backwards, gaps as pandas' JSON has them."""
+    names = list(ROWS[0])[::-1]
+    data = [[float("nan") if row[name] is None else row[name] for name in names] for row in ROWS]
+    return invoked(server, "application/json", json.dumps({"dataframe_split": {"columns": names, "data": data}}))
+
+
+def by_invocations_records(server: Server) -> Any:
+    return invoked(server, "application/json", json.dumps({"dataframe_records": ROWS}))
+
+
+def by_invocations_inputs(server: Server) -> Any:
+    columns = {name: [row[name] for row in ROWS] for name in ROWS[0]}
+    return invoked(server, "application/json", json.dumps({"inputs": columns}))
+
+
+WIRES = [
+    by_csv,
+    by_arrays,
+    by_single_rows,
+    by_kserve_v1,
+    by_oip_json,
+    by_oip_json_row_by_row,
+    by_oip_binary,
+    by_vertex,
+    by_invocations_csv,
+    by_invocations_csv_without_a_header,
+    by_invocations_json_lines,
+    by_invocations_split,
+    by_invocations_records,
+    by_invocations_inputs,
+]
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.__name__)
