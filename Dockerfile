@@ -3,7 +3,7 @@
 #   docker build -t fast-api-ml .
 #   docker run -p 8000:8000 fast-api-ml
 ARG BASE_IMAGE=python:3.13-slim
-FROM ${BASE_IMAGE}
+FROM ${BASE_IMAGE} AS server
 
 WORKDIR /app
 
@@ -30,15 +30,22 @@ RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nolog
 USER 10001
 
 # Logs go to stdout only: a file would grow in the container's layer.
-ENV HOST=0.0.0.0 PORT=8000 LOG_FILE= PYTHONUNBUFFERED=1
+ENV HOST=0.0.0.0 LOG_FILE= PYTHONUNBUFFERED=1
 
 # The sample models are trained now, so that the start finds it done.
 RUN python -m ML.training --bootstrap
 
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-c", "\
-import http.client, os, sys; \
-server = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=4); \
-server.request('GET', '/health/ready'); \
-sys.exit(server.getresponse().status != 200)"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "/app/gunicorn/healthcheck.py"]
 ENTRYPOINT ["/app/gunicorn/start-server.sh"]
+
+# SageMaker runs a training as root, for its folders below /opt/ml belong to root:
+#
+#   docker build -t fast-api-ml-sagemaker --target sagemaker .
+FROM server AS sagemaker
+USER 0
+LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
+EXPOSE 8080
+
+# The last is what is built when no target is named.
+FROM server

@@ -6,14 +6,18 @@ from itertools import chain
 from operator import itemgetter
 from typing import Annotated, Any, NamedTuple, NotRequired
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
-from pydantic_core import ErrorDetails
+from pydantic import ConfigDict, FailFast, Field, TypeAdapter, ValidationError, with_config
+from pydantic_core import ErrorDetails, from_json
 from typing_extensions import TypedDict
 
+from ML.bodies import check_size
 from ML.errors import Invalid
 from ML.schema import Schema, missing_column
 from ML.table import check_rows
 from ML.values import explained, type_of
+
+PIECE = 100
+"""Rows whose errors are told at once."""
 
 _FIRST_ROW = re.compile(rb'"instances"\s*:\s*\[\s*(\S)')
 
@@ -42,15 +46,17 @@ class Instances:
         kinds = {column.name: type_of(column) for column in schema.columns}
         first, *others = schema.names
         self._cells = itemgetter(first, *others) if others else lambda row: (row[first],)
-        row = TypedDict("Row", kinds)  # type: ignore[misc]
-        self.objects = TypeAdapter(_body(with_config(ConfigDict(extra="allow"))(row)))
-        self.arrays = TypeAdapter(_body(tuple[tuple(kinds.values())]))  # type: ignore[misc]
+        row: Any = with_config(ConfigDict(extra="allow"))(TypedDict("Row", kinds))  # type: ignore[operator]
+        array: Any = tuple[tuple(kinds.values())]  # type: ignore[misc]
+        self.objects, self.arrays = TypeAdapter(_body(row)), TypeAdapter(_body(array))
+        self._rows = {False: TypeAdapter(list[row]), True: TypeAdapter(list[array])}
 
     def parse(self, body: bytes, most_rows: int) -> Request:
         """The rows of `{"instances": [...], "parameters": {"probabilities": bool}}`.
 
         Raises Invalid with the place of everything that is wrong, and TooLarge past so many rows.
         """
+        check_size(body, most_rows, len(self.schema.columns))
         first_row = _FIRST_ROW.search(body)
         return self._converted(first_row is not None and first_row[1] == b"[", "validate_json", body, most_rows)
 
@@ -63,14 +69,31 @@ class Instances:
         try:
             found = getattr(self.arrays if as_arrays else self.objects, validate)(body)
         except ValidationError as error:
-            found = error.errors(include_url=False, include_context=False)
-            raise Invalid([self._explained(e) for e in found[: Invalid.most]], len(found)) from None
+            raise self._refused(error, body, as_arrays) from None
         rows = found["instances"]
         check_rows(len(rows), most_rows)
         columns = list(zip(*(rows if as_arrays else map(self._cells, rows)), strict=True))
         unused = [] if as_arrays else self._unused(rows)
         asked = found["parameters"].get("probabilities", False) if "parameters" in found else False
         return Request(columns, len(rows), asked, unused)
+
+    def _refused(self, error: ValidationError, body: Any, as_arrays: bool) -> Invalid:
+        """All that is wrong. The check stopped at the first bad row: a million at once would take gigabytes to tell."""
+        found = error.errors(include_url=False, include_context=False)
+        if len(found[0]["loc"]) < 2 or found[0]["loc"][0] != "instances":
+            return Invalid(list(map(self._explained, found)))
+        rows = (from_json(body) if isinstance(body, bytes) else body)["instances"]
+        first: list[ErrorDetails] = []
+        others = [e for e in found if e["loc"][0] != "instances"]
+        count = len(others)
+        for start in range(0, len(rows), PIECE):
+            try:
+                self._rows[as_arrays].validate_python(rows[start : start + PIECE])
+            except ValidationError as wrong:
+                count += wrong.error_count()
+                first += _moved(wrong, start) if len(first) < Invalid.most else []
+        told = [*first, *others] or found
+        return Invalid([self._explained(e) for e in told[: Invalid.most]], count)
 
     def _unused(self, rows: list[dict[str, Any]]) -> list[str]:
         width = len(self.schema.columns)
@@ -111,10 +134,18 @@ class Instances:
         return error["msg"]
 
 
+def _moved(error: ValidationError, first: int) -> list[ErrorDetails]:
+    """The errors of a piece, with their places in the whole."""
+    found = error.errors(include_url=False, include_context=False)
+    for one in found:
+        one["loc"] = ("instances", first + int(one["loc"][0]), *one["loc"][1:])
+    return found
+
+
 def _body(row: Any) -> Any:
     @with_config(ConfigDict(extra="forbid"))
     class Body(TypedDict):
-        instances: Annotated[list[row], Field(min_length=1, strict=True)]
+        instances: Annotated[list[row], Field(min_length=1, strict=True), FailFast()]
         parameters: NotRequired[Parameters]
 
     return Body

@@ -39,14 +39,17 @@ class Table:
 
         Between two chunks other threads run. Raises Invalid, which names every ragged row.
         """
-        first, ragged = 1, []
+        first, count = 1, 0
+        ragged: list[tuple[int, int]] = []
         reader = _reader(self._text, self._separator)
         width = len(next(reader))
         try:
             # csv gives [] for an empty line, which ends many files.
             rows = (row for row in reader if row)
             while chunk := list(islice(rows, CHUNK)):
-                ragged += [(first + i, len(row)) for i, row in enumerate(chunk) if len(row) != width]
+                wrong = [(first + i, len(row)) for i, row in enumerate(chunk) if len(row) != width]
+                # The caller reads the first hundred; there may be millions.
+                count, ragged = count + len(wrong), (ragged + wrong)[: Invalid.most]
                 if not ragged:
                     columns = list(zip(*chunk, strict=True))
                     yield first, [columns[place] for place in self._places]
@@ -63,7 +66,8 @@ class Table:
                         "msg": f"row {row} has {cells} cells where the header has {width}",
                     }
                     for row, cells in ragged
-                ]
+                ],
+                count,
             )
         if first == 1:
             raise _wrong(self._field, "the file has a header but no rows")
@@ -83,18 +87,38 @@ def read(data: bytes, most_bytes: int, field: str = "csv_file") -> Table:
 
     Raises Invalid where it is no such file, and TooLarge where it holds more than `most_bytes` after gunzip.
     """
-    text = _decoded(_unzipped(data, most_bytes, field), field)
+    return of_text(decoded(data, most_bytes, field), field)
+
+
+def decoded(data: bytes, most_bytes: int, field: str) -> str:
+    """The text of such a file. Raises Invalid, and TooLarge."""
+    text = _decoded(_unzipped(data, most_bytes, field), field).lstrip("\r\n")
     if not text.strip():
         raise _wrong(field, "the file is empty")
-    separator = _separator(text)
-    try:
-        header = [name.strip() for name in next(_reader(text.lstrip("\r\n"), separator))]
-    except csv.Error as error:
-        raise _wrong(field, f"the header can't be read: {error}; check the quotes there") from None
+    return text
+
+
+def of_text(text: str, field: str, separator: str = "") -> Table:
+    """A table of text that begins with its header. Raises Invalid."""
+    separator = separator or _separator(text)
+    header = [name.strip() for name in first_row(text, separator, field)]
     _check_header(header, field)
     places = [place for place, name in enumerate(header) if name]
     unnamed = [f"column {place + 1}, which has no name" for place, name in enumerate(header) if not name]
-    return Table([header[place] for place in places], unnamed, text.lstrip("\r\n"), separator, places, field)
+    return Table([header[place] for place in places], unnamed, text, separator, places, field)
+
+
+def first_row(text: str, separator: str, field: str) -> list[str]:
+    """The cells of the first line. Raises Invalid."""
+    return first_rows(text, separator, field, 1)[0]
+
+
+def first_rows(text: str, separator: str, field: str, most: int) -> list[list[str]]:
+    """Those of so many lines, if there are. Raises Invalid."""
+    try:
+        return list(islice(_reader(text, separator), most))
+    except csv.Error as error:
+        raise _wrong(field, f"the header can't be read: {error}; check the quotes there") from None
 
 
 def check_rows(rows: int, most: int) -> None:

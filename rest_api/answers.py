@@ -150,6 +150,12 @@ def prediction(card: Card, answer: Answer, unused: list[str]) -> dict[str, Any]:
     return fields
 
 
+def bare(card: Card, answer: Answer, unused: list[str]) -> dict[str, Any]:
+    """What platforms expect: the predictions; probabilities and their classes where they were asked for."""
+    found = prediction(card, answer, unused)
+    return {name: found[name] for name in ("predictions", "probabilities", "classes") if name in found}
+
+
 def measured(what: str, name: str, value: float) -> str:
     """A score in words, as people's scripts read it: `Test accuracy : 97.78 %`."""
     return f"{what} {name} : {100 * value:.2f} %" if name == "accuracy" else f"{what} {name} : {value:.4f}"

@@ -1,13 +1,16 @@
 """The app around the routes: what it does at start, and what every request passes first."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from itertools import chain
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from threadpoolctl import threadpool_limits
 
@@ -90,8 +93,21 @@ def create_app(*routers: APIRouter) -> FastAPI:
         telemetry={"auto_configure": True},  # by the OTEL_* variables; without an endpoint there, nothing
     )
     errors.install(app)
-    for router in (*routers, exposition.router, *(protocol.router for protocol in protocols())):
-        # Not include_router: it hides the routes from the hot lane, and these routers have no prefix for it to add.
-        app.router.routes.extend(router.routes)
+    chosen = [protocol.router for protocol in protocols() if protocol.chosen]
+    others = [protocol.router for protocol in protocols() if not protocol.chosen]
+    # Not include_router: it hides the routes from the hot lane, and these routers have no prefix for it to add.
+    app.router.routes.extend(_once([*chosen, *routers, exposition.router, *others]))
     docs.install(app)
     return app
+
+
+def _once(routers: Sequence[APIRouter]) -> Iterator[BaseRoute]:
+    """Their routes; of several with one path and method the first, under the tags of all that do the same."""
+    found: dict[str, APIRoute] = {}
+    for route in chain.from_iterable(router.routes for router in routers):
+        assert isinstance(route, APIRoute)
+        first = found.setdefault(f"{route.methods} {route.path}", route)
+        if first is route:
+            yield route
+        elif first.endpoint is route.endpoint:
+            first.tags = list(dict.fromkeys([*first.tags, *route.tags]))

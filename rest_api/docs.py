@@ -65,10 +65,11 @@ async def document(request: Request) -> dict[str, Any]:
 
 def _secure(found: dict[str, Any]) -> None:
     found.setdefault("components", {})["securitySchemes"] = {"basic": {"type": "http", "scheme": "basic"}}
+    opened = enabled.open_routes()
     for path, operations in found["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             protocol = enabled.of(path)
-            public = path in HEALTH | DOCS or (protocol and protocol.name in settings().open_protocols)
+            public = path in HEALTH | DOCS or f"{method.upper()} {path}" in opened
             operation["security"] = [] if public else [{"basic": []}]
             error = _error(f"{protocol.name}_error" if protocol else "Error")
             operation["responses"] |= {"default": error} if public else {"401": error, "422": error, "default": error}
@@ -99,7 +100,7 @@ def _describe(found: dict[str, Any], live: Predictor, model: str) -> None:
     }
     own["parameters"] = [p for p in own.get("parameters", []) if p["in"] != "path"]
     own["requestBody"] = {"required": True, "content": {"application/json": body}}
-    found["paths"][f"/models/{model}/predict"] = {"post": own}
+    found["paths"].setdefault(f"/models/{model}/predict", {"post": own})
     if model == settings().default_model:
         found["paths"]["/predict"]["post"]["requestBody"] = own["requestBody"]
 

@@ -29,10 +29,11 @@ class HotLane:
         traced = not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
         if self.app.user_middleware or traced:
             return {}
-        hot = [route for route in self.app.routes if isinstance(route, HotRoute)]
+        # Backwards: of two with one path the first answers, as everywhere.
+        hot = [route for route in reversed(self.app.routes) if isinstance(route, HotRoute)]
         plain: dict[str, tuple[HotRoute, dict[str, str]]] = {r.path: (r, {}) for r in hot if not r.param_convertors}
         named = [route for route in hot if set(route.param_convertors) == {"model"}]
-        return plain | {r.path.format(model=name): (r, {"model": name}) for r in named for name in estimators.names()}
+        return {r.path.format(model=name): (r, {"model": name}) for r in named for name in estimators.names()} | plain
 
     def has(self, scope: Scope) -> bool:
         """Whether it is a hot route's request."""

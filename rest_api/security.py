@@ -54,7 +54,7 @@ class Guard:
         self.counted = RequestBodyLimitMiddleware(app, settings.max_body_bytes)
         self.public = HEALTH | DOCS if settings.docs_public else HEALTH
         self.predictor = pattern(PREDICTOR.union(*(protocol.routes for protocol in protocols())))
-        self.open = pattern({r for p in protocols() if p.name in settings.open_protocols for r in p.routes})
+        self.open = pattern(enabled.open_routes())
         self.accepted = _known(settings.service_user, settings.service_pass)
         if settings.predict_pass:
             self.accepted += _known(settings.predict_user, settings.predict_pass)

@@ -94,7 +94,15 @@ def test_a_misspelt_name_is_one_plain_line_with_the_right_one(refusal, misspelt,
     assert refusal(**{misspelt: "?"}) == f"Wrong setting. {misspelt} is not a setting; did you mean {meant}?"
 
 
-OTHERS = ["HOSTNAME", "REPORT", "SERVICE_PORT", "KUBERNETES_SERVICE_HOST", "LOGNAME", "SM_MODEL_DIR", "AIP_STORAGE_URI"]
+OTHERS = [
+    "HOSTNAME",
+    "REPORT",
+    "SERVICE_PORT",
+    "KUBERNETES_SERVICE_HOST",
+    "LOGNAME",
+    "SM_MODEL_DIR",
+    "AIP_PROJECT_NUMBER",
+]
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -173,3 +181,32 @@ def test_every_setting_is_described_and_in_the_readmes_table():
     rows = re.findall(r"^\| `([A-Z][A-Z_]+)` ", README.read_text(), re.MULTILINE)
     assert set(rows) >= {name.upper() for name in Settings.model_fields}
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_the_port_is_vertexs_unless_somebody_says_another(configure):
+    assert configure(AIP_HTTP_PORT="8080").port == 8080
+    assert configure(AIP_HTTP_PORT="8080", PORT="9000").port == 9000
+    assert configure(AIP_HTTP_PORT="8080", PORT="").port == 8080
+
+
+def test_the_store_is_vertexs_unless_somebody_says_another(configure, tmp_path):
+    for uri in f"file://{tmp_path}", str(tmp_path):
+        found = configure(AIP_STORAGE_URI=uri)
+        assert (found.models_dir, found.training) == (tmp_path, False)
+    found = configure(AIP_STORAGE_URI="gs://nowhere", MODELS_DIR=str(tmp_path / "own"))
+    assert (found.models_dir, found.training) == (tmp_path / "own", True)
+
+
+@pytest.mark.parametrize("uri", ["gs://bucket/model", "/no/such", "file:///no/such", "s3://x", "https://x"])
+def test_a_store_that_is_not_there_is_named_with_the_remedy(refusal, uri):
+    line = refusal(MODELS_DIR="", AIP_STORAGE_URI=uri)
+    assert uri in line and "MODELS_DIR" in line and "\n" not in line
+    assert ("/gcs/bucket/model" in line) == uri.startswith("gs://")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("AIP_HTTP_PORT", "x"), ("AIP_HEALTH_ROUTE", "health"), ("AIP_PREDICT_ROUTE", "/{model}")]
+)
+def test_a_wrong_variable_is_one_plain_line(refusal, name, wrong):
+    line = refusal(**{name: wrong})
+    assert name in line and "\n" not in line

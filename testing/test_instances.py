@@ -1,6 +1,7 @@
 """The JSON body of a prediction: what is wrong is told by its place."""
 
 import json
+import resource
 
 import pytest
 
@@ -176,3 +177,17 @@ def test_the_first_hundred_errors_are_told_and_the_others_counted():
 def test_more_rows_than_allowed_are_refused():
     with pytest.raises(TooLarge, match="More than 2 rows"):
         parse({"instances": [ROW] * 3}, most=2)
+
+
+@pytest.mark.parametrize("row", [b"[]", b"{}", b"1", b'""', b"[[]]"])
+def test_a_body_of_megabytes_without_a_row_in_it_does_not_become_gigabytes(row):
+    learned, before = of(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for rows in (100_000, 2_000_000):
+        with pytest.raises((Invalid, TooLarge)):
+            learned.parse(b'{"instances": [' + b",".join([row] * rows) + b"]}", 1_000_000)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # KiB
+
+
+def test_brackets_and_commas_in_strings_are_no_rows():
+    row = ROW | {"nation": "[{," * 10_000}
+    assert parse({"instances": [row] * 3}, most=3).rows == 3

@@ -7,7 +7,7 @@ import sys
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import joblib
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -25,6 +25,9 @@ def _printable(text: str) -> str:
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """Names separated by commas."""
+
+Route = Annotated[str, Field(pattern=r"^(/[\w.~:@/-]*)?$")]
+"""A path without parameters."""
 
 PROTOCOLS = ("oip", "kserve", "sagemaker", "vertex", "mlflow")
 
@@ -112,6 +115,15 @@ class Settings(BaseSettings):
         (), description="Those that answer without credentials, because the platform in front has asked for them"
     )
 
+    aip_http_port: int | None = Field(
+        None, ge=1, le=65535, description="Port to listen on, as Vertex AI sets it; `PORT` wins"
+    )
+    aip_health_route: Route = Field("", description="Path of the health check, as Vertex AI sets it")
+    aip_predict_route: Route = Field("", description="Path of the predictions, as Vertex AI sets it")
+    aip_storage_uri: str = Field(
+        "", description="Folder of the versions, as Vertex AI sets it; it serves and does not train; `MODELS_DIR` wins"
+    )
+
     log_file: Path | None = Field(None, description="File that gets the log lines too; `make run` sets `ML_server.log`")
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="Least level logged: debug, info, warning or error"
@@ -130,6 +142,16 @@ class Settings(BaseSettings):
         if unknown := [name for name in names if name not in PROTOCOLS]:
             raise ValueError(f"{unknown[0]} is not a protocol; there are {', '.join(PROTOCOLS)}")
         return names
+
+    @model_validator(mode="before")
+    @classmethod
+    def _platform(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """What Vertex AI says, where nobody said otherwise."""
+        if given.get("aip_http_port"):
+            given = {"port": given["aip_http_port"]} | given
+        if given.get("aip_storage_uri") and "models_dir" not in given:
+            given = {"models_dir": _mounted(given["aip_storage_uri"]), "training": False} | given
+        return given
 
     @field_validator("log_level", "log_format", "runtime", mode="before")
     @classmethod
@@ -165,6 +187,18 @@ class Settings(BaseSettings):
     def password_generated(self) -> bool:
         """Whether nobody set a password, so that the one in use was made up."""
         return "service_pass" not in self.model_fields_set
+
+
+def _mounted(uri: str) -> Path:
+    """The folder of a URI: a path, file:// or gs://, whose buckets are mounted below /gcs. Raises ValueError."""
+    folder = Path(re.sub("^gs://", "/gcs/", uri.removeprefix("file://")))
+    if folder.is_dir():
+        return folder
+    remedy = "mount it there" if uri.startswith("gs://") else "name a folder"
+    raise ValueError(
+        f"AIP_STORAGE_URI is {uri}, but {folder} is no folder; {remedy}, or set MODELS_DIR, or leave the model's "
+        "artifacts out and put its versions into the image"
+    )
 
 
 def _misspelt() -> str | None:

@@ -4,16 +4,22 @@ from functools import cache
 from typing import Any
 
 from ML.config.config import settings
-from rest_api.protocols import kserve, oip
+from rest_api.protocols import kserve, mlflow, oip, sagemaker, vertex
 from rest_api.protocols.protocol import Protocol
 
-ALL = (oip.protocol, kserve.protocol)
+ALL = (oip.protocol, kserve.protocol, mlflow.protocol, sagemaker.protocol)
 
 
 @cache
 def protocols() -> tuple[Protocol, ...]:
-    """Those of the setting, in the order of ALL: of two routes with one path the first answers."""
-    return tuple(protocol for protocol in ALL if protocol.name in settings().protocols)
+    """Those of the setting: of two routes with one path the first answers, and has its shape of errors."""
+    every = (vertex.protocol(settings()), *ALL)
+    return tuple(protocol for protocol in every if protocol.name in settings().protocols)
+
+
+def open_routes() -> set[str]:
+    """`METHOD /path` of each route that answers without credentials."""
+    return {route for p in protocols() if p.name in settings().open_protocols for route in p.routes}
 
 
 def error(path: str, status: int, detail: Any) -> dict[str, Any]:

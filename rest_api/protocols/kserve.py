@@ -6,9 +6,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from ML import estimators
-from ML.card import Card
-from ML.predictor import Answer
 from rest_api import predictions
+from rest_api.answers import bare
 from rest_api.protocols.protocol import Protocol, words
 from rest_api.routing import HotRoute
 
@@ -26,6 +25,8 @@ class Predictions(BaseModel):
     """Predictions, in the order of the instances."""
 
     predictions: list[Any]
+    probabilities: list[list[float | None]] | None = None
+    classes: list[Any] | None = None
 
 
 class Readiness(BaseModel):
@@ -55,12 +56,8 @@ async def readiness(request: Request, model: str) -> Readiness:
     openapi_extra=predictions.BODY,
 )
 async def predict(request: Request) -> Response:
-    """Rows as objects, or as arrays in the order of the columns."""
-    return await predictions.of_json(request, request.path_params["model"], _fields)
-
-
-def _fields(card: Card, answer: Answer, unused: list[str]) -> dict[str, Any]:
-    return {"predictions": answer.predictions}
+    """Rows as objects, or as arrays in the order of the columns; `"parameters": {"probabilities": true}` adds those."""
+    return await predictions.of_json(request, request.path_params["model"], bare)
 
 
 router.routes.extend(hot.routes)

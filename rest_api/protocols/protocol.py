@@ -24,6 +24,8 @@ class Protocol:
     """Status and detail (a text, or FastAPI's list) as such a body."""
     prefix: str = "\0"
     """What all paths begin with, those too that the server does not have, if the protocol has such a beginning."""
+    chosen: bool = False
+    """Whether somebody chose its paths: then they win over any other route."""
 
     @cached_property
     def _paths(self) -> re.Pattern[str]:

@@ -9,13 +9,13 @@ import tritonclient.http as triton  # type: ignore[import-not-found]
 from tritonclient.http.auth import BasicAuth  # type: ignore[import-not-found]
 from tritonclient.utils import InferenceServerException  # type: ignore[import-not-found]
 
-DTYPES = {"FP64": np.float64, "BOOL": np.bool_, "BYTES": np.object_}
+DTYPES: dict = {"FP64": np.float64, "BOOL": np.bool_, "BYTES": np.object_}
 
 
 def tensors(rows, described, binary):
     """One input for each column, as the model's metadata describes it."""
     for each in described:
-        values = np.array([row[each["name"]] for row in rows], dtype=DTYPES[each["datatype"]])
+        values: np.ndarray = np.array([row[each["name"]] for row in rows], dtype=DTYPES[each["datatype"]])
         tensor = triton.InferInput(each["name"], list(values.shape), each["datatype"])
         yield tensor.set_data_from_numpy(values, binary_data=binary)
 

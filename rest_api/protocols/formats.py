@@ -1,0 +1,89 @@
+"""The bodies of /invocations as rows: JSON, JSON Lines and CSV; and predictions in the same three."""
+
+import csv
+import io
+from typing import Any, NamedTuple
+
+from fastapi import Response
+from pydantic_core import from_json, to_json
+
+from ML import bodies, headerless
+from ML.card import Card
+from ML.config.config import settings
+from ML.errors import Invalid
+from ML.instances import Request
+from ML.predictor import Answer, Predictor
+from ML.table import check_rows
+from rest_api.answers import bare
+from rest_api.protocols import frames
+
+JSON, LINES, CSV = "application/json", "application/jsonlines", "text/csv"
+KINDS = {JSON: JSON, CSV: CSV, LINES: LINES, **dict.fromkeys(
+    ("application/x-jsonlines", "application/jsonl", "application/x-jsonl", "application/x-ndjson"), LINES
+)}  # fmt: skip
+"""The names of the three: JSON Lines has no registered one."""
+
+
+class Rows(NamedTuple):
+    """What was asked, and what kind of answer that wants where no Accept header says it."""
+
+    asked: Request
+    answer: str
+
+
+def of_csv(live: Predictor, body: bytes, header: bool | None) -> Rows:
+    """Rows without a header are SageMaker's, which wants lines back; with one they are MLflow's, which wants JSON."""
+    names, target = live.schema.names, live.target.name
+    table, named = headerless.read(body, names, target, settings().max_body_bytes, header)
+    columns, _ = live.schema.from_table(table, target, settings().max_rows)
+    unused = live.schema.unused([*table.header, *table.unnamed], target)
+    return Rows(Request(columns, len(columns[0]), False, unused), JSON if named else CSV)
+
+
+def of_lines(live: Predictor, body: bytes, header: bool | None = None) -> Rows:
+    """A row a line, as an object or an array."""
+    bodies.check_size(body, settings().max_rows, len(live.schema.names))
+    check_rows(body.count(b"\n") - 1, settings().max_rows)
+    lines = [(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
+    return Rows(frames.asked(live, "row", [_line(*each) for each in lines]), LINES)
+
+
+def of_json(live: Predictor, body: bytes, header: bool | None = None) -> Rows:
+    """MLflow's four forms, one of which is everybody's `instances`."""
+    return Rows(frames.parse(live, body), JSON)
+
+
+def answered(kind: str, card: Card, answer: Answer, unused: list[str]) -> Response:
+    """Predictions as JSON, or one a line: as an object, or as a CSV cell with those of the probabilities beside it."""
+    if KINDS[kind] == JSON:
+        body = to_json(bare(card, answer, unused), inf_nan_mode="null")
+    elif KINDS[kind] == LINES:
+        rows: list[dict[str, Any]] = [{"prediction": label} for label in answer.predictions]
+        for row, share in zip(rows, answer.probabilities or (), strict=False):
+            row["probabilities"] = share
+        body = b"".join(to_json(row, inf_nan_mode="null") + b"\n" for row in rows)
+    else:
+        body = _csv(answer)
+    return Response(body, headers={"content-type": kind})
+
+
+def _line(number: int, line: bytes) -> Any:
+    try:
+        return from_json(line)
+    except ValueError as error:
+        raise Invalid.at("body", number, msg=f"line {number} is not JSON: {error}", type="json_invalid") from None
+
+
+def _csv(answer: Answer) -> bytes:
+    out = io.StringIO(newline="")
+    shares: list[list[float]] = answer.probabilities or [[]] * len(answer.predictions)
+    rows = ([_cell(label), *share] for label, share in zip(answer.predictions, shares, strict=True))
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue().encode("utf-8", "replace")
+
+
+def _cell(label: Any) -> Any:
+    """As the table of cells has it: true and false; empty for none and NaN."""
+    if isinstance(label, bool):
+        return str(label).lower()
+    return "" if label is None or label != label else label

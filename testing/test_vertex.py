@@ -1,0 +1,88 @@
+"""Vertex AI: its variables decide port, routes and store."""
+
+from collections.abc import Callable
+
+import httpx2 as httpx
+import pytest
+from conftest import Server
+from openapi_spec_validator import validate
+
+ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+OWN = "/v1/endpoints/42/deployedModels/7"
+ROUTES = [(OWN, f"{OWN}:predict"), ("/health/ready", "/predict"), ("/ping", "/invocations"), ("/", "/train_model"),
+          ("/v1/models/classifier", "/v1/models/classifier:predict")]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def store(serve: Callable[..., Server]) -> str:
+    """The samples, trained once."""
+    return str(serve(WEB_CONCURRENCY="1").models_dir)
+
+
+@pytest.fixture(scope="module", params=ROUTES, ids=[predict for _, predict in ROUTES])
+def server(serve: Callable[..., Server], store: str, request: pytest.FixtureRequest) -> Server:
+    """One on routes of its own, and on routes that there are."""
+    health, predict = request.param
+    return serve(
+        WEB_CONCURRENCY="1",
+        MODELS_DIR=store,
+        OPEN_PROTOCOLS="vertex",
+        AIP_HEALTH_ROUTE=health,
+        AIP_PREDICT_ROUTE=predict,
+    )
+
+
+def routes(server: Server) -> tuple[str, str]:
+    return tuple(server.url + server.environment[name] for name in ("AIP_HEALTH_ROUTE", "AIP_PREDICT_ROUTE"))
+
+
+def test_the_routes_are_those_that_vertex_chose_and_need_no_credentials(server: Server) -> None:
+    health, predict = routes(server)
+    assert httpx.get(health).status_code == 200
+    assert httpx.post(predict, json={"instances": [ROW, ROW]}).json() == {"predictions": ["setosa"] * 2}
+
+
+def test_no_other_route_is_opened_by_that(server: Server) -> None:
+    paths = server.client.get("/openapi.json").json()["paths"]
+    chosen = {url.removeprefix(server.url) for url in routes(server)}
+    public = {"/health/live", "/health/ready"}
+    for path in set(paths) - chosen - public:
+        for method in paths[path]:
+            url = f"{server.url}{path.format(model='classifier', version=1, endpoint='x')}"
+            if url not in routes(server):
+                assert httpx.request(method, url).status_code == 401, (method, path)
+
+
+def test_the_document_stands(server: Server) -> None:
+    found = server.client.get("/openapi.json")
+    assert found.status_code == 200
+    validate(found.json())
+    path = server.environment["AIP_PREDICT_ROUTE"]
+    assert found.json()["paths"][path]["post"]["tags"] == ["Vertex AI"]
+    assert "Traceback" not in server.log
+
+
+def test_the_probabilities_are_in_the_predictions(server: Server) -> None:
+    found = httpx.post(routes(server)[1], json={"instances": [ROW], "parameters": {"probabilities": True}}).json()
+    assert list(found) == ["predictions"]
+    assert list(found["predictions"][0]) == ["prediction", "probabilities", "classes"]
+    assert found["predictions"][0]["prediction"] == "setosa"
+    assert sum(found["predictions"][0]["probabilities"]) == pytest.approx(1)
+
+
+def test_errors_have_the_shape_of_googles_apis(server: Server) -> None:
+    found = httpx.post(routes(server)[1], json={"instances": [{**ROW, "petal_width": "x"}]})
+    assert found.status_code == 422
+    assert found.json()["error"]["code"] == 422 and "petal_width" in found.json()["error"]["message"]
+
+
+def test_without_its_variables_there_is_no_route_of_it(serve: Callable[..., Server]) -> None:
+    server = serve(WEB_CONCURRENCY="1", BOOTSTRAP="false", PROTOCOLS="vertex", OPEN_PROTOCOLS="vertex")
+    tags = {
+        tag
+        for path in server.client.get("/openapi.json").json()["paths"].values()
+        for o in path.values()
+        for tag in o.get("tags", [])
+    }
+    assert "Vertex AI" not in tags
+    assert httpx.post(f"{server.url}/predict", json={}).status_code == 401
