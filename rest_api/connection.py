@@ -37,7 +37,8 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(OneWrite(transport, _outbox(self.loop), self.tasks))  # type: ignore[arg-type]
         self._seconds = settings().read_timeout
         self._begun = self.loop.time()
-        self._timer = self.loop.call_later(self._seconds, self._look)
+        self._every = max(1, min(self._seconds, self.timeout_keep_alive))
+        self._timer = self.loop.call_later(self._every, self._look)
         self.silent[self] = None
         if len(self.connections) > settings().max_connections:
             self._make_room()
@@ -50,10 +51,12 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop with what has come."""
+        before = self.cycle
         super().data_received(data)
         if self._hot:
             self._run()
-        if self._begun and not self._in_body:
+        # Where another request was whole in it, most of the data may have been that one's.
+        if self._begun and self.cycle is before and not self._in_body:
             self._head += len(data)
             if self._head > MOST_HEAD:
                 metrics.refused("headers")
@@ -123,10 +126,9 @@ class Protocol(HttpToolsProtocol):
             left = self._begun + self._seconds - now
         else:  # nothing is awaited, or it is we who don't read
             self._begun = self._begun and now
-            kept = self._answered + self.timeout_keep_alive - now if self._idle else self._seconds
-            left = min(kept, self._seconds)
+            left = self._answered + self.timeout_keep_alive - now if self._idle else self._every
         if left > 0:
-            self._timer = self.loop.call_later(left, self._look)
+            self._timer = self.loop.call_later(min(left, self._every), self._look)
         elif not self._begun or self in self.silent:
             self.transport.close()
         else:

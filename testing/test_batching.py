@@ -105,7 +105,7 @@ def test_a_bad_row_does_not_fail_its_neighbour(server: Server, model: str) -> No
             assert (status, found) == (200, [place, place])
 
 
-def test_a_quick_model_is_asked_on_the_event_loop_until_it_was_slow_there(server: Server) -> None:
+def test_a_quick_model_is_asked_on_the_event_loop_and_one_that_was_slow_there_in_the_thread(server: Server) -> None:
     def ask_one(number: int) -> list:
         return server.predict([{"number": number}], model="where").json()["predictions"]
 
