@@ -9,7 +9,8 @@ from statistics import median
 from typing import Any
 
 from testing.benchmark import compiling, prepare, tables, wrk
-from testing.benchmark.prepare import MODELS, WORK, Case
+from testing.benchmark import image as container
+from testing.benchmark.prepare import WORK, Case
 from testing.benchmark.server import Server
 from testing.benchmark.systems import ALL, PASSWORD, USER
 
@@ -63,7 +64,7 @@ def _weigh(case: Case, workers: int, asked: argparse.Namespace) -> dict[str, flo
     with case.start(f"{asked.server_core},{asked.load_core}", WEB_CONCURRENCY=str(workers)) as running:
         case.check(running)
         found = {"at start": _exercise(case, running, asked)}
-        prepare.train(case, case.folder / "ML" / "data" / MODELS[case.model])
+        prepare.train(case.python, case.folder)
         return found | {"after a swap": _exercise(case, running, asked)}
 
 
@@ -90,6 +91,11 @@ def logs(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
 def compiled(_: int, asked: argparse.Namespace) -> dict[str, Any]:
     """What compiling brings to common estimators: the cards' figures."""
     return compiling.cards(_case("fast-ml", "row").python)
+
+
+def image(starts: int, _: argparse.Namespace) -> dict[str, Any]:
+    """What its packages cost the container image."""
+    return container.measure(starts)
 
 
 def freeze(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
