@@ -18,7 +18,7 @@ class Part(NamedTuple):
     drawn: bool = False
 
 
-ORIGINAL = "fast-ml, not compiled"
+ORIGINAL = "fast-ml uncompiled"
 OIP = "One row by the Open Inference Protocol"
 PARTS = (
     Part("One JSON row, SVC", "svc", "row", (1, 32, 256), (*EVERYBODY, ORIGINAL, "raw ASGI"), "SVC", True),

@@ -11,7 +11,7 @@ from testing.benchmark.systems import ALL
 def line(row: dict[str, Any]) -> str:
     """A measurement, while it runs."""
     form = (
-        "{round}  {system:<16}{model:<9} {shape}  {connections:>4} connections{rate:>10,.0f}/s"
+        "{round}  {system:<19}{model:<9} {shape}  {connections:>4} connections{rate:>10,.0f}/s"
         "   p50 {p50:>8.2f} ms   p99 {p99:>8.2f} ms  {memory:>6.0f} MB"
     )
     return (form + "  {refused} refused, {lost} lost" * bool(row["refused"] or row["lost"])).format(**row)

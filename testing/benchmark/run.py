@@ -1,7 +1,8 @@
 """The benchmark: fast-ml beside the seed's design, its peers and a raw ASGI function, in one run on pinned cores.
 
 python testing/benchmark/run.py [--rounds 3] [--seconds 3] [--systems fast-ml,LitServe] [--models svc,forest]
-    [--connections 1,32,256] [--out FOLDER]; or one of --million, --memory, --logs, --freeze, --compiled, --image, --report
+    [--connections 1,32,256] [--out FOLDER]
+or some of --million, --memory, --logs, --freeze, --compiled, --image; or --report
 """
 
 import argparse

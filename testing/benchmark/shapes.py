@@ -73,7 +73,7 @@ def outputs(answer: Any) -> list[Any]:
 
 
 def oip_binary(path: str, row: Row) -> Shape:
-    """The protocol's binary extension: numbers behind the JSON, and the label behind the answer's. Any row of its columns."""
+    """The protocol's binary extension: numbers behind the JSON, the label behind the answer's. Any row is a pattern."""
     tensor = _matrix(row) | {"parameters": {"binary_data_size": 8 * len(row)}}
     head = json.dumps({"parameters": {"binary_data_output": True}, "inputs": [tensor]}).encode()
     headers = {"Content-Type": "application/octet-stream", SIZE: str(len(head))}

@@ -71,7 +71,7 @@ class Promise(NamedTuple):
         return Ratio(self.measure, self.wanted, more, Spread.of(found))
 
 
-SEED, HAND, PLAIN, MLSERVER = ("seed's design",), ("FastAPI by hand",), ("fast-ml, not compiled",), ("MLServer",)
+SEED, HAND, PLAIN, MLSERVER = ("seed's design",), ("FastAPI by hand",), ("fast-ml uncompiled",), ("MLServer",)
 PROMISES = (
     Promise("CSV of 45 rows, 32 connections: requests/s vs the seed's design", 15, "svc", "csv", 32, "rate", SEED),
     Promise("JSON row, SVC, 32 connections: requests/s vs the best peer", 8, "svc", "row", 32, "rate", PEERS),

@@ -76,12 +76,12 @@ MLFLOW = of_json("/invocations", shapes.mlflow, shapes.predictions)
 
 ALL = (
     System("fast-ml", START, INSTANCES, environment=FAST_ML, csv="/get_prediction", oip=INFER, project=True),
-    System("fast-ml, not compiled", START, INSTANCES, environment=FAST_ML | {"RUNTIME": "sklearn"}, project=True),
+    System("fast-ml uncompiled", START, INSTANCES, environment=FAST_ML | {"RUNTIME": "sklearn"}, project=True),
     System("seed's design", (*ASGI, "seed_design:app"), ITSELF, environment=MODEL, csv="/get_prediction"),
     System("FastAPI by hand", (*ASGI, "hand_written:app"), ITSELF, environment=MODEL),
     peer("LitServe", script("lit_serve"), "litserve"),
     peer("BentoML", BENTO, "bentoml", row=LIST, environment=MODEL | BENTO_QUIET),
-    peer("MLServer", script("ml_server"), "mlserver", "mlserver-sklearn", row=OIP),
+    peer("MLServer", script("ml_server"), "mlserver", "mlserver-sklearn", row=OIP, oip=INFER),
     peer("MLflow", script("ml_flow"), "mlflow", row=MLFLOW),
     peer("Ray Serve", script("ray_serve"), "ray[serve]"),
     System("raw ASGI", (*ASGI, "raw_asgi:app"), INSTANCES, environment=MODEL),
