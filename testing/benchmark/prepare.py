@@ -78,6 +78,7 @@ class Case:
         settings |= {"PATH": f"{self.python.parent}:{os.environ['PATH']}"}
         command = [part.format(**names) for part in self.system.command]
         cwd = self.folder if self.system.project else WORK
+        (WORK / "logs").mkdir(exist_ok=True)
         log = WORK / "logs" / f"{self.python.parents[1].name}.{self.model}.{port}.log"
         load = self.load
         with server.running(command, cwd, settings | environment, log, port, cores) as running:
@@ -104,7 +105,6 @@ class Case:
 def case(system: System, model: str, shape: str) -> Case:
     """The case, with its environment made and its model trained. Raises environments.Unavailable."""
     found = Case(system, model, shape, environments.python(system.venv, system.requirements))
-    (WORK / "logs").mkdir(parents=True, exist_ok=True)
     tables.write()
     _peers_model(found.python, WORK / "models" / system.venv / model)
     if system.project:

@@ -23,13 +23,13 @@ def main() -> None:
     asked = options()
     if missing := [tool for tool in ("wrk", "taskset") if not shutil.which(tool)]:
         sys.exit(f"{' and '.join(missing)} not found. On Debian and Ubuntu: apt install wrk util-linux")
-    shutil.rmtree(environments.FOLDER / "logs", ignore_errors=True)
     found = Results(asked.out)
     extra = ("million", "memory", "logs", "freeze", "compiled", "image")
     for name in extra:
         if (n := getattr(asked, name)) is not None:
             found.update(**{name: getattr(extras, name)(n, asked), f"{name}_machine": machine.describe()})
     if not any(getattr(asked, name) is not None for name in (*extra, "report")):
+        shutil.rmtree(environments.FOLDER / "logs", ignore_errors=True)
         comparison.compare(asked, found)
     found.publish()
 
