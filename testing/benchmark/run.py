@@ -1,6 +1,6 @@
 """The benchmark: fast-ml beside the seed's design, its peers and a raw ASGI function, in one run on pinned cores.
 
-python testing/benchmark/run.py [--rounds 3] [--seconds 3] [--systems fast-ml,LitServe] [--models svc,forest]
+python testing/benchmark/run.py [--rounds 3] [--seconds 2] [--systems fast-ml,LitServe] [--models svc,forest]
     [--connections 1,32,256] [--out FOLDER]
 or some of --million, --memory, --logs, --freeze, --compiled, --image; or --report
 """
@@ -38,7 +38,7 @@ def options() -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3, help="of each measurement (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=2, help="of each measurement (%(default)s)")
     names = [system.name for system in ALL]
     parser.add_argument("--systems", type=_some(names), default=names, help=f"some of: {', '.join(names)}")
     parser.add_argument("--models", type=_some(list(plan.MODELS)), default=plan.MODELS)
