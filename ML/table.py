@@ -15,6 +15,8 @@ from ML.errors import Invalid, TooLarge
 SEPARATORS = ",;\t|"
 CHUNK = 1000
 GZIP = b"\x1f\x8b"
+PIECE = 16 * 1024
+"""Bytes that are unpacked at a time."""
 
 csv.field_size_limit(2**31 - 1)
 
@@ -105,21 +107,26 @@ def check_rows(rows: int, most: int) -> None:
 def _unzipped(data: bytes, most: int, field: str) -> bytes:
     if data[:2] != GZIP:
         return data
-    plain = b""
-    while data:  # a gzip file may have several members
-        unzip = zlib.decompressobj(wbits=31)
-        try:
-            plain += unzip.decompress(data, most + 1 - len(plain))
-        except zlib.error as error:
-            raise _wrong(field, f"the file starts like gzip but can't be unpacked: {error}") from None
-        if len(plain) > most:
-            raise TooLarge(
-                f"The file holds more than {most} bytes when unpacked; send it in parts, or raise MAX_BODY_MB"
-            )
-        if not unzip.eof:
-            raise _wrong(field, "the gzip file ends too early; was its upload cut off?")
-        data = unzip.unused_data
-    return plain
+    plain = bytearray()
+    unzip = zlib.decompressobj(wbits=31)
+    # In pieces: what follows a member is copied, and a file may have millions of them.
+    for start in range(0, len(data), PIECE):
+        piece = data[start : start + PIECE]
+        while piece:
+            if unzip.eof:
+                unzip = zlib.decompressobj(wbits=31)
+            try:
+                plain += unzip.decompress(piece, most + 1 - len(plain))
+            except zlib.error as error:
+                raise _wrong(field, f"the file starts like gzip but can't be unpacked: {error}") from None
+            if len(plain) > most:
+                raise TooLarge(
+                    f"The file holds more than {most} bytes when unpacked; send it in parts, or raise MAX_BODY_MB"
+                )
+            piece = unzip.unused_data
+    if not unzip.eof:
+        raise _wrong(field, "the gzip file ends too early; was its upload cut off?")
+    return bytes(plain)
 
 
 def _decoded(data: bytes, field: str) -> str:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import time
 
 import pytest
 
@@ -144,6 +145,18 @@ def test_a_gzip_file_of_several_members_is_read_to_its_end_or_refused_but_never_
     """`cat a.gz b.gz` and bgzip make such files; gunzip gives all of it."""
     data = gzip.compress(b"a,b\n1,2\n") + gzip.compress(b"3,4\n")
     assert columns(data) == SIMPLE
+
+
+def test_a_gzip_file_of_many_members_takes_time_in_proportion_to_its_bytes():
+    def seconds(members):
+        """Of the processor: others use the machine too."""
+        data = gzip.compress(b"a,b\n1,2\n") + gzip.compress(b"3,4\n") + gzip.compress(b"") * members
+        started = time.thread_time()
+        assert columns(data) == SIMPLE
+        return time.thread_time() - started
+
+    # Where each member copied the rest of the file, the larger took a thousand times as long.
+    assert min(seconds(300_000) for _ in range(2)) < 100 * min(seconds(10_000) for _ in range(3))
 
 
 def test_a_gzip_bomb_is_refused_before_it_is_unpacked():
