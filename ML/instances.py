@@ -4,10 +4,21 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import itemgetter
-from typing import Annotated, Any, NamedTuple, NotRequired
+from typing import Annotated, Any, NamedTuple, NotRequired, cast
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema, with_config
-from pydantic_core import ErrorDetails
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+    with_config,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import TypedDict
 
 from ML.errors import Invalid
@@ -15,6 +26,11 @@ from ML.schema import REMEDY, Column, Schema, missing_column
 from ML.table import check_rows
 
 _FIRST_ROW = re.compile(rb'"instances"\s*:\s*\[\s*(\S)')
+_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+_OPENING = re.compile(rb'(?:[^"\[{]++|%s)*+[\[{]' % _STRING, re.DOTALL)
+_COMMA = re.compile(rb'(?:[^",]++|%s)*+,' % _STRING, re.DOTALL)
+COUNTED = 10_000
+"""Errors after which nobody looks for more: a million wrong rows would take seconds, and gigabytes."""
 
 
 @with_config(ConfigDict(strict=True, extra="forbid"))
@@ -42,8 +58,8 @@ class Instances:
         first, *others = schema.names
         self._cells = itemgetter(first, *others) if others else lambda row: (row[first],)
         row = TypedDict("Row", kinds)  # type: ignore[misc]
-        self.objects = TypeAdapter(_body(with_config(ConfigDict(extra="allow"))(row)))
-        self.arrays = TypeAdapter(_body(tuple[tuple(kinds.values())]))  # type: ignore[misc]
+        self._rows = with_config(ConfigDict(extra="allow"))(row), tuple[tuple(kinds.values())]  # type: ignore[misc]
+        self.objects, self.arrays = (TypeAdapter(_body(kind)) for kind in self._rows)
 
     def parse(self, body: bytes, most_rows: int) -> Request:
         """The rows of `{"instances": [...], "parameters": {"probabilities": bool}}`.
@@ -52,11 +68,11 @@ class Instances:
         """
         first_row = _FIRST_ROW.search(body)
         as_arrays = first_row is not None and first_row[1] == b"["
+        _check_size(body, first_row[1] if first_row else b"", most_rows)
         try:
             found = (self.arrays if as_arrays else self.objects).validate_json(body)
         except ValidationError as error:
-            found = error.errors(include_url=False, include_context=False)
-            raise Invalid([self._explained(e) for e in found[: Invalid.most]], len(found)) from None
+            raise self._invalid(body, as_arrays, error) from None
         rows = found["instances"]
         check_rows(len(rows), most_rows)
         columns = list(zip(*(rows if as_arrays else map(self._cells, rows)), strict=True))
@@ -68,6 +84,22 @@ class Instances:
         width = len(self.schema.columns)
         wide = [row for row in rows if len(row) > width]
         return self.schema.unused(dict.fromkeys(chain.from_iterable(wide)), self.target) if wide else []
+
+    def _invalid(self, body: bytes, as_arrays: bool, error: ValidationError) -> Invalid:
+        """The first errors of all rows: the types stop at the first row that is wrong."""
+        found = error.errors(include_url=False, include_context=False)
+        row = next((e["loc"][1] for e in found if len(e["loc"]) > 1 and isinstance(e["loc"][1], int)), None)
+        if row is None:
+            return Invalid([self._explained(e) for e in found])
+        wrong = Wrong(int(row))
+        try:
+            TypeAdapter(_body(Annotated[self._rows[as_arrays], WrapValidator(_noted)])).validate_json(
+                body, context=wrong
+            )
+        except ValidationError as others:  # than rows, but for the end of the search
+            found = [e for e in others.errors(include_url=False, include_context=False) if e["type"] != ENOUGH]
+            wrong.errors, wrong.count = wrong.errors + found, wrong.count + len(found)
+        return Invalid([self._explained(e) for e in wrong.errors[: Invalid.most]], wrong.count, wrong.whole)
 
     def _explained(self, error: ErrorDetails) -> dict[str, Any]:
         """A pydantic error as the person who sent the row would put it."""
@@ -112,10 +144,63 @@ _EXPECTED = {
 }
 
 
+class Wrong:
+    """What is wrong with rows, from one on. The first errors are kept, others counted, until there are COUNTED."""
+
+    def __init__(self, first: int) -> None:
+        self.first, self.row = first, -1
+        self.errors: list[ErrorDetails] = []
+        self.count = 0
+        self.whole = True
+
+    def note(self, row: int, error: ValidationError) -> None:
+        """Takes the errors of a row."""
+        self.count += error.error_count()
+        if len(self.errors) < Invalid.most:
+            for each in error.errors(include_url=False, include_context=False):
+                self.errors.append({**each, "loc": ("instances", row, *each["loc"])})
+
+
+ENOUGH = "enough"
+
+
+def _noted(value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """A row, whose errors are noted, so that the next one is looked at too."""
+    wrong = cast(Wrong, info.context)
+    wrong.row += 1
+    if wrong.row >= wrong.first:
+        try:
+            check(value)
+        except ValidationError as error:
+            wrong.note(wrong.row, error)
+            if wrong.count >= COUNTED:
+                wrong.whole = False
+                raise PydanticCustomError(ENOUGH, "enough") from None
+    return None
+
+
+def _check_size(body: bytes, first: bytes, most_rows: int) -> None:
+    """Raises TooLarge before anything is built, where there are more arrays or objects than rows may be.
+
+    One in a cell counts too; no column takes such a value. Where the rows are neither, which is wrong, commas count.
+    """
+    most = most_rows + 3  # the body, its rows and the parameters
+    if len(body) <= most:
+        return
+    scalars = first not in (b"[", b"{")
+    if (body.count(b",") if scalars else body.count(b"[") + body.count(b"{")) <= most:
+        return
+    # Now those outside of strings.
+    sign, count, place = _COMMA if scalars else _OPENING, 0, 0
+    while count <= most and (found := sign.match(body, place)):
+        count, place = count + 1, found.end()
+    check_rows(count - 3, most_rows)
+
+
 def _body(row: Any) -> Any:
     @with_config(ConfigDict(extra="forbid"))
     class Body(TypedDict):
-        instances: Annotated[list[row], Field(min_length=1, strict=True)]
+        instances: Annotated[list[row], Field(min_length=1, strict=True, fail_fast=True)]
         parameters: NotRequired[Parameters]
 
     return Body

@@ -40,14 +40,16 @@ class Table:
 
         Between two chunks other threads run. Raises Invalid, which names every ragged row.
         """
-        first, ragged = 1, []
+        first, count, ragged = 1, 0, list[tuple[int, int]]()
         reader = _reader(self._text, self._separator)
         width = len(next(reader))
         try:
             # csv gives [] for an empty line, which ends many files.
             rows = (row for row in reader if row)
             while chunk := list(islice(rows, CHUNK)):
-                ragged += [(first + i, len(row)) for i, row in enumerate(chunk) if len(row) != width]
+                wrong = [(first + i, len(row)) for i, row in enumerate(chunk) if len(row) != width]
+                count += len(wrong)
+                ragged += wrong[: Invalid.most - len(ragged)]
                 if not ragged:
                     columns = list(zip(*chunk, strict=True))
                     yield first, [columns[place] for place in self._places]
@@ -64,7 +66,8 @@ class Table:
                         "msg": f"row {row} has {cells} cells where the header has {width}",
                     }
                     for row, cells in ragged
-                ]
+                ],
+                count,
             )
         if first == 1:
             raise _wrong(self._field, "the file has a header but no rows")

@@ -1,6 +1,8 @@
 """The JSON body of a prediction: what is wrong is told by its place."""
 
 import json
+import resource
+import time
 
 import pytest
 
@@ -30,7 +32,7 @@ def of(columns=None):
     return Instances(learn(columns), "target")
 
 
-def parse(body, columns=None, most=100):
+def parse(body, columns=None, most=1000):
     return of(columns).parse(body if isinstance(body, bytes) else json.dumps(body).encode(), most)
 
 
@@ -176,3 +178,68 @@ def test_the_first_hundred_errors_are_told_and_the_others_counted():
 def test_more_rows_than_allowed_are_refused():
     with pytest.raises(TooLarge, match="More than 2 rows"):
         parse({"instances": [ROW] * 3}, most=2)
+
+
+def test_errors_are_told_of_all_kinds_in_the_order_of_their_rows():
+    body = {"instances": [ROW, 1, ROW | {"n": "x", "zip": 1}, ROW, []], "parameters": {"x": 1}, "y": 1}
+    assert [e["loc"][1:] for e in wrong(body).errors] == [
+        ["instances", 1],
+        ["instances", 2, "n"],
+        ["instances", 2, "zip"],
+        ["instances", 4],
+        ["parameters", "x"],
+        ["y"],
+    ]
+
+
+@pytest.mark.parametrize("row", ['{"n": "x"}', "[]", "{}", "1", "null"])
+def test_a_million_wrong_rows_are_explained_by_the_first_ones_at_once(row):
+    body = b'{"instances": [' + b",".join([row.encode()] * 1_000_000) + b"]}"
+    kind, started = of({"n": ["1", "2"]}), time.thread_time()
+    with pytest.raises(Invalid) as caught:
+        kind.parse(body, 1_000_000)
+    assert time.thread_time() - started < 5  # of the processor; where each was explained, it took 14
+    detail = caught.value.detail
+    assert [len(detail), detail[99]["loc"][2], detail[100]["msg"]] == [101, 99, "and at least 9900 more errors"]
+
+
+LONG = {"[n]{": ["[1, 2], {3}", '{"4"}', "\\"]}
+
+
+@pytest.mark.parametrize("text", ["[[[[{", '\\"[[[[{', "\\", '",[{"'])
+def test_brackets_and_commas_in_texts_are_no_rows(text):
+    for rows in ([{"[n]{": text}] * 3, [[text]] * 3):
+        assert parse({"instances": rows}, LONG, most=3).rows == 3
+    with pytest.raises(TooLarge, match="More than 2 rows"):
+        parse({"instances": [[text]] * 3}, LONG, most=2)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"instances": [' + b"[]," * 10_000_000 + b"[]]}",
+        b'{"instances": [' + b'{"n":1},' * 2_000_000 + b'{"n":1}]}',
+        b'{"instances": [[' + b"[]," * 10_000_000 + b"1]]}",
+        b'{"instances": [' + b"1," * 10_000_000 + b"1]}",
+        b'{"instances": [' + b'"a",' * 2_000_000 + b"1]}",
+    ],
+    ids=["arrays", "objects", "nested", "numbers", "texts"],
+)
+def test_rows_past_the_limit_are_counted_before_anything_is_built(body):
+    """What is built of them takes a hundred times as much memory as their bytes do."""
+    kind, before = of({"n": ["1", "2"]}), peak()
+    with pytest.raises(TooLarge, match="More than 1000000 rows"):
+        kind.parse(body, 1_000_000)
+    assert peak() - before < 50 * 2**20
+
+
+def peak():
+    """The most bytes that this process has used."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@pytest.mark.parametrize("end", [b'"[[', b'"' + b'\\"' * 1_000_000, b'"a', b""])
+def test_a_long_body_that_is_no_json_is_refused_as_such(end):
+    body = b'{"instances": [[' + b"1," * 1_000_000 + end
+    with pytest.raises(Invalid, match="Invalid JSON"):
+        of({"n": ["1", "2"]}).parse(body, 1_000_000)

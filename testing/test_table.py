@@ -174,3 +174,8 @@ def test_ragged_rows_are_named_past_the_first_chunk_and_counted_past_a_hundred()
     detail = refusal("a,b\n" + "1,2\n" * 1500 + "1\n" * 150).detail
     assert len(detail) == 101 and detail[0]["loc"][-1] == 1501
     assert detail[-1] == {"loc": ["body"], "msg": "and 50 more errors", "type": "too_many_errors", "input": None}
+
+
+def test_a_million_ragged_rows_are_counted_and_only_the_first_kept():
+    detail = refusal("a,b\n" + "1\n" * 1_000_000).detail
+    assert len(detail) == 101 and detail[-1]["msg"] == "and 999900 more errors"
