@@ -48,6 +48,8 @@ class Invalid(Problem):
 
     status = 422
     most = 100
+    counted = 10_000
+    """Errors after which nobody looks for more: a million would take seconds, and gigabytes."""
 
     def __init__(self, errors: list[dict[str, Any]], count: int | None = None, whole: bool = True) -> None:
         """`count` where more are wrong than are listed; not `whole` where the count ended before the input did."""

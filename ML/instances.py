@@ -29,8 +29,6 @@ _FIRST_ROW = re.compile(rb'"instances"\s*:\s*\[\s*(\S)')
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _OPENING = re.compile(rb'(?:[^"\[{]++|%s)*+[\[{]' % _STRING, re.DOTALL)
 _COMMA = re.compile(rb'(?:[^",]++|%s)*+,' % _STRING, re.DOTALL)
-COUNTED = 10_000
-"""Errors after which nobody looks for more: a million wrong rows would take seconds, and gigabytes."""
 
 
 @with_config(ConfigDict(strict=True, extra="forbid"))
@@ -145,7 +143,7 @@ _EXPECTED = {
 
 
 class Wrong:
-    """What is wrong with rows, from one on. The first errors are kept, others counted, until there are COUNTED."""
+    """What is wrong with rows, from one on. The first errors are kept, others counted, until they are enough."""
 
     def __init__(self, first: int) -> None:
         self.first, self.row = first, -1
@@ -173,7 +171,7 @@ def _noted(value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo
             check(value)
         except ValidationError as error:
             wrong.note(wrong.row, error)
-            if wrong.count >= COUNTED:
+            if wrong.count >= Invalid.counted:
                 wrong.whole = False
                 raise PydanticCustomError(ENOUGH, "enough") from None
     return None

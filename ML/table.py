@@ -2,14 +2,16 @@
 
 import csv
 import io
+import math
 import zlib
 from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from ML import cells
 from ML.errors import Invalid, TooLarge
 
 SEPARATORS = ",;\t|"
@@ -77,8 +79,8 @@ class Table:
         found: list[list[str]] = [[] for _ in self.header]
         for first, chunk in self.chunks():
             check_rows(first + len(chunk[0]) - 1, most)
-            for cells, more in zip(found, chunk, strict=True):
-                cells += more
+            for column, more in zip(found, chunk, strict=True):
+                column += more
         return found
 
 
@@ -99,6 +101,20 @@ def read(data: bytes, most_bytes: int, field: str = "csv_file") -> Table:
     places = [place for place, name in enumerate(header) if name]
     unnamed = [f"column {place + 1}, which has no name" for place, name in enumerate(header) if not name]
     return Table([header[place] for place in places], unnamed, text.lstrip("\r\n"), separator, places, field)
+
+
+def hint(header: Sequence[str]) -> str:
+    """What to add where names are missing: a question, if most names are numbers, as only a row's or years are."""
+
+    def is_number(name: str) -> bool:
+        try:
+            return not math.isnan(cells.number(name))
+        except ValueError:
+            return False
+
+    if 2 * sum(map(is_number, header)) <= len(header):
+        return ""
+    return f"; is the header missing? The first line is {','.join(header)[:60]} and must name the columns"
 
 
 def check_rows(rows: int, most: int) -> None:
@@ -169,7 +185,9 @@ def _check_header(header: list[str], field: str) -> None:
     twice = [name for name, count in Counter(filter(None, header)).items() if count > 1]
     if twice:
         raise _wrong(
-            field, f"the header names {', '.join(map(repr, twice))} more than once; give each column a name of its own"
+            field,
+            f"the header names {', '.join(map(repr, twice))} more than once; give each column a name of its own"
+            + hint(header),
         )
     if not any(header):
         raise _wrong(field, "the header names no column")

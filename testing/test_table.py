@@ -179,3 +179,7 @@ def test_ragged_rows_are_named_past_the_first_chunk_and_counted_past_a_hundred()
 def test_a_million_ragged_rows_are_counted_and_only_the_first_kept():
     detail = refusal("a,b\n" + "1\n" * 1_000_000).detail
     assert len(detail) == 101 and detail[-1]["msg"] == "and 999900 more errors"
+
+
+def test_a_row_in_place_of_the_header_with_a_value_twice_is_asked_about():
+    assert "is the header missing? The first line is 1,2,1" in str(refusal("1,2,1\n3,4,5\n"))
