@@ -38,6 +38,7 @@ def test_a_preparation_is_compiled_and_proven_on_a_mixed_table(name, estimator):
         assert found.proven().rows > 1500
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("module", [classifier, regressor])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_default_models_are_served_compiled(module, classes, tmp_path):
