@@ -72,7 +72,10 @@ async def http(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> str:
     """The methods of a path, as the header has them; Starlette names those of the first route only."""
     path = route_path(request.scope)
-    routes = [route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path)]
+    found = [(r, r.path_regex.match(path)) for r in request.app.routes if isinstance(r, Route)]
+    matches = [(route, ":" in "".join(match.groupdict().values())) for route, match in found if match]
+    # `{model}` matches `iris:predict` too, which a route of its own means.
+    routes = [route for route, colon in matches if colon == min(colon for _, colon in matches)]
     return ", ".join(sorted({method for route in routes for method in route.methods or ()}))
 
 

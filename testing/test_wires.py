@@ -24,13 +24,10 @@ ODD: dict[str, list[Any]] = {
     "zip": ["00501", "501", "90210", ""],
 }  # fmt: skip
 ROWS: list[dict[str, Any]] = [GAPLESS | {name: value} for name, values in ODD.items() for value in values]
+# It tells every value from every other, so that no wire can change one unseen.
 SCORES = """
-import numpy as np
-from ML.src.regressor import build as boosting
-def build():
-    return Scores()
+def build(): return Scores()
 class Scores:
-    \"\"\"A number for each row that tells every value from every other, so that no wire can change one unseen.\"\"\"
     def fit(self, X, y): self.answer_ = 0
     def predict(self, X): return [self.number(row) for row in X.itertuples(index=False)]
     def number(self, row): return float(sum((i + 1) * self.value(value) for i, value in enumerate(row)))

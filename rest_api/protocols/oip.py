@@ -68,38 +68,52 @@ async def all_stats(request: Request) -> dict[str, Any]:
 
 
 @router.get("/v2/models/{model}", summary="What a model takes and gives")
-@router.get("/v2/models/{model}/versions/{version}", summary="What a version takes and gives")
-async def metadata(request: Request, model: str, version: str | None = None) -> Metadata:
+async def metadata(request: Request, model: str) -> Metadata:
     """Inputs as the model learned its columns, and outputs."""
-    told = contract.of(await _take(request, model, version))
-    return Metadata(
-        name=told.name,
-        versions=[told.version],
-        platform=contract.PLATFORM,
-        inputs=told.inputs,
-        outputs=told.outputs,
-    )
+    return await _metadata(request, model, None)
+
+
+@router.get("/v2/models/{model}/versions/{version}", summary="What a version takes and gives")
+async def version_metadata(request: Request, model: str, version: str) -> Metadata:
+    """The same; 404 where another version is live."""
+    return await _metadata(request, model, version)
 
 
 @router.get("/v2/models/{model}/ready", summary="Whether a model can answer")
+async def model_ready(request: Request, model: str) -> ModelReady:
+    """200 when it can; else 503."""
+    await _take(request, model, None)
+    return ModelReady(name=model, ready=True)
+
+
 @router.get("/v2/models/{model}/versions/{version}/ready", summary="Whether a version can answer")
-async def model_ready(request: Request, model: str, version: str | None = None) -> ModelReady:
-    """200 when it can; else 503, or 404 for a version that is not live."""
+async def version_ready(request: Request, model: str, version: str) -> ModelReady:
+    """The same; 404 where another version is live."""
     await _take(request, model, version)
     return ModelReady(name=model, ready=True)
 
 
 @router.get("/v2/models/{model}/config", summary="A model's configuration")
-@router.get("/v2/models/{model}/versions/{version}/config", summary="A version's configuration")
-async def config(request: Request, model: str, version: str | None = None) -> dict[str, Any]:
+async def config(request: Request, model: str) -> dict[str, Any]:
     """Inputs and outputs in the names of Triton's configuration."""
+    return contract.of(await _take(request, model, None)).config
+
+
+@router.get("/v2/models/{model}/versions/{version}/config", summary="A version's configuration")
+async def version_config(request: Request, model: str, version: str) -> dict[str, Any]:
+    """The same; 404 where another version is live."""
     return contract.of(await _take(request, model, version)).config
 
 
 @router.get("/v2/models/{model}/stats", summary="What a model has answered")
-@router.get("/v2/models/{model}/versions/{version}/stats", summary="What a version has answered")
-async def stats(request: Request, model: str, version: str | None = None) -> dict[str, Any]:
+async def stats(request: Request, model: str) -> dict[str, Any]:
     """Rows and calls of the model since the server's start, over all workers."""
+    return {"model_stats": [await _stats(request, model, None)]}
+
+
+@router.get("/v2/models/{model}/versions/{version}/stats", summary="What a version has answered")
+async def version_stats(request: Request, model: str, version: str) -> dict[str, Any]:
+    """The same, over all versions of it; 404 where another version is live."""
     return {"model_stats": [await _stats(request, model, version)]}
 
 
@@ -151,6 +165,17 @@ def _response(told: Contract, asked: Asked, answer: Answer, encoding: bytes) -> 
         headers.append((JSON_SIZE, b"%d" % size))
     response.raw_headers += headers
     return response
+
+
+async def _metadata(request: Request, model: str, version: str | None) -> Metadata:
+    told = contract.of(await _take(request, model, version))
+    return Metadata(
+        name=told.name,
+        versions=[told.version],
+        platform=contract.PLATFORM,
+        inputs=told.inputs,
+        outputs=told.outputs,
+    )
 
 
 async def _take(request: Request, model: str, version: str | None) -> Predictor:
