@@ -36,9 +36,11 @@ ENV HOST=0.0.0.0 PORT=8000 LOG_FILE= PYTHONUNBUFFERED=1
 RUN python -m ML.training --bootstrap
 
 EXPOSE 8000
+# GUNICORN_CMD_ARGS may name another port than PORT does; of several addresses the last is the one.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-c", "\
-import http.client, os, sys; \
-server = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=4); \
+import http.client, os, re, sys; \
+ports = re.findall(r'(?:^|\\s)(?:-b|--bind)[\\s=]*\\S*:(\\d+)', os.environ.get('GUNICORN_CMD_ARGS', '')); \
+server = http.client.HTTPConnection('127.0.0.1', int([os.environ['PORT'], *ports][-1]), timeout=4); \
 server.request('GET', '/health/ready'); \
 sys.exit(server.getresponse().status != 200)"]
 ENTRYPOINT ["/app/gunicorn/start-server.sh"]

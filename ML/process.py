@@ -23,9 +23,18 @@ def sign(model: str, version: int, pid: int) -> None:
         (store.folder(model) / LOCK).write_text(f"{version} {pid} {_born(pid)}")
 
 
+def step_back(pid: int) -> None:
+    """Puts a training behind the requests, from its first import on: those take seconds."""
+    import logging
+    pol=os.environ.get("POLICY","now")
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, 19 if pol in("n19","batch19") else PRIORITY)
+        if pol=="idle": os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+        if pol.startswith("batch"): os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
+
+
 def settle(model: str, version: int) -> None:
-    """What a training does first that a server began: it steps back behind the requests, and lets itself be ended."""
-    os.nice(PRIORITY)
+    """What a training does first that a server began: it lets itself be ended."""
     # Undone by nobody: the kernel ends the process, whatever library it is in.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(settings().train_timeout)

@@ -35,9 +35,9 @@ def docker(*arguments: str, check: bool = True) -> str:
 class Container:
     """A container of the image; its port is published on a free one of this machine."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, inner: int = 8000) -> None:
         self.url = f"http://127.0.0.1:{(port := _free_port())}"
-        self.id = docker("run", "--detach", "--publish", f"{port}:8000", *options, IMAGE)
+        self.id = docker("run", "--detach", "--publish", f"{port}:{inner}", *options, IMAGE)
 
     def until(self, done: Callable[[], Any]) -> Any:
         """The first true answer of `done`; fails if the container ends or takes too long."""
@@ -105,8 +105,8 @@ def run(image: str) -> Iterator[Callable[..., Container]]:
     """Starts a container; all are removed afterwards, with their anonymous volumes."""
     with ExitStack() as stack:
 
-        def start(*options: str) -> Container:
-            container = Container(*options)
+        def start(*options: str, inner: int = 8000) -> Container:
+            container = Container(*options, inner=inner)
             stack.callback(docker, "rm", "--force", "--volumes", container.id)
             return container
 
@@ -138,6 +138,15 @@ def test_docker_run_serves_the_samples_that_are_in_the_image(run: Callable[..., 
     assert "sample" not in container.log  # nothing was left to train at start
     flow(container)
     assert container.sh("id -u") == "10001"
+    container.until(lambda: container.state("Health.Status") == "healthy")
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["PORT=9000", "GUNICORN_CMD_ARGS=--bind 0.0.0.0:9000", "GUNICORN_CMD_ARGS=--threads 1 -b=0.0.0.0:9000 --workers 1"],
+)
+def test_it_is_healthy_on_another_port(run: Callable[..., Container], given: str) -> None:
+    container = run("--env", given, inner=9000).ready()
     container.until(lambda: container.state("Health.Status") == "healthy")
 
 
