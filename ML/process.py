@@ -25,12 +25,8 @@ def sign(model: str, version: int, pid: int) -> None:
 
 def step_back(pid: int) -> None:
     """Puts a training behind the requests, from its first import on: those take seconds."""
-    import logging
-    pol=os.environ.get("POLICY","now")
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, 19 if pol in("n19","batch19") else PRIORITY)
-        if pol=="idle": os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
-        if pol.startswith("batch"): os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
+    with suppress(OSError):  # it has ended already
+        os.setpriority(os.PRIO_PROCESS, pid, PRIORITY)
 
 
 def settle(model: str, version: int) -> None:

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from testing.benchmark import compiling, prepare, tables, wrk
+from testing.benchmark import training as trainings
 from testing.benchmark.prepare import MODELS, WORK, Case
 from testing.benchmark.server import Server
 from testing.benchmark.systems import ALL, PASSWORD, USER
@@ -90,6 +91,11 @@ def logs(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
 def compiled(_: int, asked: argparse.Namespace) -> dict[str, Any]:
     """What compiling brings to common estimators: the cards' figures."""
     return compiling.cards(_case("fast-ml", "row").python)
+
+
+def training(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
+    """What a training costs those who are served meanwhile."""
+    return trainings.p99(_case("fast-ml", "row"), rounds, asked)
 
 
 def freeze(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The benchmark: fast-ml beside the seed's design, its peers and a raw ASGI function, in one run on pinned cores.
 
 python testing/benchmark/run.py [--rounds 3] [--seconds 5] [--systems fast-ml,LitServe] [--models svc,forest]
-    [--connections 1,32,256] [--out FOLDER]; or one of --million, --memory, --logs, --freeze, --compiled, --report
+    [--connections 1,32,256] [--out FOLDER]; or one of --million, --memory, --logs, --freeze,
+    --training, --compiled, --report
 """
 
 import argparse
@@ -28,7 +29,7 @@ def main() -> None:
         sys.exit(f"{' and '.join(missing)} not found. On Debian and Ubuntu: apt install wrk util-linux")
     shutil.rmtree(prepare.WORK / "logs", ignore_errors=True)
     results = report.Results(asked.out)
-    extra = ("million", "memory", "logs", "freeze", "compiled")
+    extra = ("million", "memory", "logs", "freeze", "training", "compiled")
     for name in extra:
         if (n := getattr(asked, name)) is not None:
             results.update(**{name: getattr(extras, name)(n, asked), f"{name}_machine": machine.describe()})
@@ -111,6 +112,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--memory", metavar="WORKERS", nargs="?", type=int, const=4, help="of each further worker")
     parser.add_argument("--logs", metavar="ROUNDS", nargs="?", type=int, const=5, help="what log lines cost")
     parser.add_argument("--freeze", metavar="ROUNDS", nargs="?", type=int, const=5, help="what freezing the heap saves")
+    parser.add_argument("--training", metavar="ROUNDS", nargs="?", type=int, const=5, help="what a training costs p99")
     parser.add_argument("--compiled", action="store_const", const=1, help="what compiling brings")
     parser.add_argument("--report", action="store_const", const=True, help="only write the tables and the plot anew")
     return parser.parse_args()
