@@ -10,6 +10,7 @@ from typing import Any
 
 from testing.benchmark import compiling, prepare, tables, wrk
 from testing.benchmark import image as container
+from testing.benchmark import training as trainings
 from testing.benchmark.prepare import WORK, Case
 from testing.benchmark.server import Server
 from testing.benchmark.systems import ALL, PASSWORD, USER
@@ -102,6 +103,11 @@ def compiled(_: int, asked: argparse.Namespace) -> dict[str, Any]:
 def image(starts: int, _: argparse.Namespace) -> dict[str, Any]:
     """What its packages cost the container image."""
     return container.measure(starts)
+
+
+def training(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
+    """What a training costs those who are served meanwhile."""
+    return trainings.p99(_case("fast-ml", "row"), rounds, asked)
 
 
 def freeze(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:

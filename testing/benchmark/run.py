@@ -2,7 +2,7 @@
 
 python testing/benchmark/run.py [--rounds 3] [--seconds 2] [--systems fast-ml,LitServe] [--models svc,forest]
     [--connections 1,32,256] [--out FOLDER]
-or some of --million, --memory, --logs, --freeze, --compiled, --image; or --report
+or some of --million, --memory, --logs, --freeze, --compiled, --image, --training; or --report
 """
 
 import argparse
@@ -24,7 +24,7 @@ def main() -> None:
     if missing := [tool for tool in ("wrk", "taskset") if not shutil.which(tool)]:
         sys.exit(f"{' and '.join(missing)} not found. On Debian and Ubuntu: apt install wrk util-linux")
     found = Results(asked.out)
-    extra = ("million", "memory", "logs", "freeze", "compiled", "image")
+    extra = ("million", "memory", "logs", "freeze", "compiled", "image", "training")
     for name in extra:
         if (n := getattr(asked, name)) is not None:
             found.update(**{name: getattr(extras, name)(n, asked), f"{name}_machine": machine.describe()})
@@ -50,6 +50,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--memory", metavar="WORKERS", nargs="?", type=int, const=4, help="of each further worker")
     parser.add_argument("--logs", metavar="ROUNDS", nargs="?", type=int, const=5, help="what log lines cost")
     parser.add_argument("--freeze", metavar="ROUNDS", nargs="?", type=int, const=5, help="what freezing the heap saves")
+    parser.add_argument("--training", metavar="ROUNDS", nargs="?", type=int, const=5, help="what a training costs p99")
     parser.add_argument("--compiled", action="store_const", const=1, help="what compiling brings")
     parser.add_argument(
         "--image", metavar="STARTS", nargs="?", type=int, const=5, help="what its packages cost the image"
