@@ -53,7 +53,8 @@ def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
     where = "(number == -5) & (threading.current_thread() is threading.main_thread())"
     answers = {"echo": "number", "slow": "number", "mean": "number - number.mean()", "where": where}
     models = {name: ECHO.format(answer=answer, sleep=0.002 * (name == "slow")) for name, answer in answers.items()}
-    server = serve(fork(**models), BOOTSTRAP="false", WEB_CONCURRENCY="1", BATCH_MAX_ROWS="64")
+    limits = {"BATCH_MAX_ROWS": "64", "MAX_QUEUE_MS": "60000"}  # nobody is refused because the machine is busy
+    server = serve(fork(**models), BOOTSTRAP="false", WEB_CONCURRENCY="1", **limits)
     for model in models:
         server.train(TABLE, "y", model=model).raise_for_status()
     return server
