@@ -39,7 +39,7 @@ format: $(VENV)/testing  ## Format, and mend what lint can
 load: $(VENV)/testing  ## Fire N=1000 predictions at the running server
 	@$(BIN)/python testing/async_predictions.py $(N) $(ARGS)
 
-benchmark: $(BIN)/python  ## Compare with other servers, in an hour; ARGS="--rounds 1 --models svc" for less
+benchmark: $(BIN)/python  ## Compare with other servers, in half an hour; ARGS="--rounds 1 --models svc" for less
 	@$(BIN)/python testing/benchmark/run.py $(ARGS)
 
 lock: $(VENV)/lock/bin/uv  ## Renew constraints.txt: the newest versions that suit all of Python 3.11-3.13

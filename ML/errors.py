@@ -48,10 +48,13 @@ class Invalid(Problem):
 
     status = 422
     most = 100
+    counted = 10_000
+    """Errors after which nobody looks for more: a million would take seconds, and gigabytes."""
 
-    def __init__(self, errors: list[dict[str, Any]], count: int | None = None) -> None:
+    def __init__(self, errors: list[dict[str, Any]], count: int | None = None, whole: bool = True) -> None:
+        """`count` where more are wrong than are listed; not `whole` where the count ended before the input did."""
         super().__init__("; ".join(str(e["msg"]) for e in errors[:3]))
-        self.errors, self.count = errors, count or len(errors)
+        self.errors, self.count, self.whole = errors, count or len(errors), whole
 
     @classmethod
     def at(cls, *loc: str | int, msg: str, type: str = "value_error", input: Any = None) -> "Invalid":
@@ -62,5 +65,6 @@ class Invalid(Problem):
     def detail(self) -> list[dict[str, Any]]:
         """The first 100 errors and, where there are more, an entry with their count."""
         more = self.count - self.most
-        rest = [{"loc": ["body"], "msg": f"and {more} more errors", "type": "too_many_errors", "input": None}]
+        said = f"and {'' if self.whole else 'at least '}{more} more errors"
+        rest = [{"loc": ["body"], "msg": said, "type": "too_many_errors", "input": None}]
         return self.errors[: self.most] + (rest if more > 0 else [])

@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from ML import estimators, gate, holdout, nameless, payload, predictor, schema, 
 from ML.card import Card, Compiled
 from ML.config.config import settings
 from ML.errors import Invalid, Problem
-from ML.table import Table, read
+from ML.table import Table, hint, read
 
 FEWEST_ROWS = 10
 ALONE = 20
@@ -94,7 +93,8 @@ def check_target(table: Table, name: str) -> None:
             type="missing_column",
             input=name,
             msg=f"there is no column {name}{'; ' if close else '. '}"
-            f"{f'did you mean {close[0]}? ' if close else ''}The columns are {', '.join(table.header)}",
+            f"{f'did you mean {close[0]}? ' if close else ''}The columns are {', '.join(table.header)}"
+            + hint(table.header),
         )
 
 
@@ -137,22 +137,19 @@ def _save(card: Card, model: Any, X: pd.DataFrame) -> predictor.Predictor:
             "The saved model does not answer like the fitted one; does it predict at random without a random_state, "
             "or has it state that can't be saved?"
         )
-    bare = _nameless(card, folder, some, answers)
-    card.nameless = bare is not None
     card.batched = _answers_alone(loaded, X.iloc[:ALONE], answers)
     if not card.batched:
         card.notes.append("a row's answer depends on the rows beside it, so each request is predicted by itself")
-    return bare or loaded
+    card.nameless = _forgets(loaded, some, answers)
+    return predictor.make(card, loaded.model if card.nameless else payload.load(folder / card.file, card.sha256))
 
 
-def _nameless(card: Card, folder: Path, X: pd.DataFrame, answers: list[Any]) -> predictor.Predictor | None:
-    """The saved model without its names, if it answers an array of the rows as it answered their table."""
-    model = payload.load(folder / card.file, card.sha256)
-    nameless.forget_names(model)
-    if not (card.features and nameless.suits(model, card.features, X)):
-        return None
-    bare = predictor.make(card, model)
-    return bare if predictor.same(_both(bare, X.to_numpy()), answers) else None
+def _forgets(loaded: predictor.Predictor, X: pd.DataFrame, answers: list[Any]) -> bool:
+    """Whether the model, without its names from now on, answers an array of the rows as it answered their table."""
+    nameless.forget_names(loaded.model)
+    if not nameless.suits(loaded.model, loaded.schema, X):
+        return False
+    return predictor.same(_both(loaded, X.to_numpy()), answers)
 
 
 def _compiled(card: Card, saved: predictor.Predictor, X: pd.DataFrame) -> Compiled:

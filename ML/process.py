@@ -23,9 +23,14 @@ def sign(model: str, version: int, pid: int) -> None:
         (store.folder(model) / LOCK).write_text(f"{version} {pid} {_born(pid)}")
 
 
+def step_back(pid: int) -> None:
+    """Puts a training behind the requests, from its first import on: those take seconds."""
+    with suppress(OSError):  # it has ended already
+        os.setpriority(os.PRIO_PROCESS, pid, PRIORITY)
+
+
 def settle(model: str, version: int) -> None:
-    """What a training does first that a server began: it steps back behind the requests, and lets itself be ended."""
-    os.nice(PRIORITY)
+    """What a training does first that a server began: it lets itself be ended."""
     # Undone by nobody: the kernel ends the process, whatever library it is in.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(settings().train_timeout)

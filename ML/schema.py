@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from ML import cells
 from ML.errors import Invalid
-from ML.table import Table, check_rows
+from ML.table import Table, check_rows, hint
 
 FREQUENT = 0.05
 QUANTILES = (0.5, 0.1, 0.3, 0.7, 0.9)
@@ -77,6 +77,8 @@ class Schema(BaseModel, frozen=True):
                 part += convert(column, chunk[place], first, errors)
             if labels is not None:
                 labels += chunk[table.header.index(str(target))]
+            if len(errors) >= Invalid.counted:
+                raise Invalid(errors, whole=False)
         if errors:
             raise Invalid(errors)
         return parts, labels
@@ -130,7 +132,7 @@ def check_names(wanted: Sequence[str], found: Sequence[str], field: str, target:
             [
                 {
                     "loc": ["body", field, name],
-                    "msg": missing_column(name, free),
+                    "msg": missing_column(name, free) + hint(found),
                     "type": "missing_column",
                     "input": None,
                 }

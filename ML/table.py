@@ -2,15 +2,16 @@
 
 import csv
 import io
+import math
 import zlib
 from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ML import zipped
+from ML import cells, zipped
 from ML.errors import Invalid, TooLarge
 
 SEPARATORS = ",;\t|"
@@ -77,8 +78,8 @@ class Table:
         found: list[list[str]] = [[] for _ in self.header]
         for first, chunk in self.chunks():
             check_rows(first + len(chunk[0]) - 1, most)
-            for cells, more in zip(found, chunk, strict=True):
-                cells += more
+            for column, more in zip(found, chunk, strict=True):
+                column += more
         return found
 
 
@@ -119,6 +120,20 @@ def first_rows(text: str, separator: str, field: str, most: int) -> list[list[st
         return list(islice(_reader(text, separator), most))
     except csv.Error as error:
         raise _wrong(field, f"the header can't be read: {error}; check the quotes there") from None
+
+
+def hint(header: Sequence[str]) -> str:
+    """What to add where names are missing: a question, if most names are numbers, as only a row's or years are."""
+
+    def is_number(name: str) -> bool:
+        try:
+            return not math.isnan(cells.number(name))
+        except ValueError:
+            return False
+
+    if 2 * sum(map(is_number, header)) <= len(header):
+        return ""
+    return f"; is the header missing? The first line is {','.join(header)[:60]} and must name the columns"
 
 
 def check_rows(rows: int, most: int) -> None:
@@ -175,7 +190,9 @@ def _check_header(header: list[str], field: str) -> None:
     twice = [name for name, count in Counter(filter(None, header)).items() if count > 1]
     if twice:
         raise _wrong(
-            field, f"the header names {', '.join(map(repr, twice))} more than once; give each column a name of its own"
+            field,
+            f"the header names {', '.join(map(repr, twice))} more than once; give each column a name of its own"
+            + hint(header),
         )
     if not any(header):
         raise _wrong(field, "the header names no column")

@@ -61,7 +61,13 @@ def on_starting(_server: object) -> None:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give a worker the lowest place that is free: it counts on where the last in that place ended."""
+    """Give a worker the lowest place that is free: it counts on where the last in that place ended.
+
+    What was loaded before the fork is out of the worker's collector's sight: a pass over it takes a third of the time
+    in which a worker is replaced, and copies the memory that is shared.
+    """
+    gc.collect()
+    gc.freeze()
     taken = {other.place for other in server.WORKERS.values()}
     worker.place = next(place for place in itertools.count() if place not in taken)
 

@@ -31,6 +31,13 @@ def cap_threads() -> None:
     threadpool_limits(1)
 
 
+async def _load(live: Live, names: list[str]) -> None:
+    """Loads models that nobody has asked for yet. One that can't be had says so when it is asked."""
+    for name in names:
+        with suppress(Problem):
+            await live.take(name)
+
+
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Loads the live versions after the fork: an OpenMP region before it hangs the workers."""
@@ -39,10 +46,13 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, "load", initializer=cap_threads))
     app.state.batches = metrics.tally.queue = Batches(settings(), cap_threads)
     metrics.tally.sink = exposition.take
-    for name in estimators.names():
-        with suppress(Problem):
-            await app.state.live.take(name)
+    # A worker that takes the place of another serves again with its first model; the others follow.
+    first = settings().default_model
+    with suppress(Problem):
+        await app.state.live.take(first)
+    others = asyncio.create_task(_load(app.state.live, [name for name in estimators.names() if name != first]))
     yield
+    others.cancel()
     app.state.batches.close()
     metrics.hand_on()
 

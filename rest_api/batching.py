@@ -107,7 +107,7 @@ class Batches:
     def _first(self) -> Key | None:
         """Whose turn it is; None where nothing waits, or what waits may gather on, as the thread has enough to do."""
         for key, queue in self._queues.items():
-            if not self._calls or (queue.full and len(self._calls) < AHEAD) or self._quick(key[0], queue.next_rows):
+            if not self._calls or (queue.ready and len(self._calls) < AHEAD) or self._quick(key[0], queue.next_rows):
                 return key
         return None
 

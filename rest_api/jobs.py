@@ -122,6 +122,7 @@ def _start(model: str, data: bytes, target: str, force: bool) -> tuple[Card, sub
         except OSError as error:
             failure.fail(card, error)
             raise
+        process.step_back(run.pid)
         process.sign(model, card.version, run.pid)
     return card, run
 

@@ -91,8 +91,9 @@ class Live:
         metrics.loaded(model, time.perf_counter() - begun, found.predictor is not None and not found.problem)
         self._held[model] = found
         del self._loading[model]
+        swapped = before.predictor is not None
         del before
-        _tidy()
+        _tidy(swapped)
         return found
 
 
@@ -117,9 +118,13 @@ def _pointer(model: str) -> str:
     return str(store.folder(model) / store.POINTER)
 
 
-def _tidy() -> None:
-    """Takes what is alive out of the collector's sight: a pass over scikit-learn's heap stalls requests for 100 ms."""
-    gc.unfreeze()
+def _tidy(swapped: bool) -> None:
+    """Takes what is alive out of the collector's sight: a pass over scikit-learn's heap stalls requests for 100 ms.
+
+    Where nothing was replaced, what was frozen before the fork stays so, and is shared by all workers.
+    """
+    if swapped:
+        gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(SPAN)

@@ -69,6 +69,11 @@ class Waiting:
         return self.rows >= self.most if self.most else bool(self.jobs)
 
     @property
+    def ready(self) -> bool:
+        """Whether the next batch may be taken ahead: full, and no mere piece of a large job, which others may pass."""
+        return self.full and (not self.most or self.jobs[0].rows - self.jobs[0].begun <= self.most)
+
+    @property
     def next_rows(self) -> int:
         """Most rows that the next batch can have."""
         return min(self.rows, self.most) if self.most else self.jobs[0].rows

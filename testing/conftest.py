@@ -108,7 +108,7 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def samples(request: pytest.FixtureRequest) -> Path:
+def sample_store(request: pytest.FixtureRequest) -> Path:
     """A store as the bootstrap leaves it, made once: to train the samples takes longer than most tests."""
     folder = common(request.config)
     store, making = folder / "samples", folder / "bootstrap"
@@ -122,14 +122,14 @@ def samples(request: pytest.FixtureRequest) -> Path:
 
 
 @contextmanager
-def servers(factory: pytest.TempPathFactory, samples: Path) -> Iterator[Callable[..., Server]]:
+def servers(factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Callable[..., Server]]:
     """Starts servers, and stops them at the end."""
     with ExitStack() as stack:
 
         def start(project: Path = ROOT, **environment: str) -> Server:
             models_dir = Path(environment.get("MODELS_DIR", factory.mktemp("store") / "models"))
             if "MODELS_DIR" not in environment and environment.get("BOOTSTRAP") != "false":
-                shutil.copytree(samples, models_dir)
+                shutil.copytree(sample_store, models_dir)
                 environment["BOOTSTRAP"] = "false"
             server = Server(project, models_dir, **environment).start()
             stack.callback(lambda: server.process.poll() is None and server.stop())
@@ -139,19 +139,19 @@ def servers(factory: pytest.TempPathFactory, samples: Path) -> Iterator[Callable
 
 
 @pytest.fixture(scope="module")
-def serve(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Iterator[Callable[..., Server]]:
+def serve(tmp_path_factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Callable[..., Server]]:
     """Starts a server: `serve()`, `serve(project, SETTING="value")`. All are stopped after the file's last test.
 
     It finds the samples trained, unless BOOTSTRAP is "false" or MODELS_DIR is given.
     """
-    with servers(tmp_path_factory, samples) as start:
+    with servers(tmp_path_factory, sample_store) as start:
         yield start
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Server]:
     """The server that most tests use: two workers, the sample models; tests train it as they like."""
-    with servers(tmp_path_factory, samples) as start:
+    with servers(tmp_path_factory, sample_store) as start:
         yield start()
 
 

@@ -141,6 +141,12 @@ def test_docker_run_serves_the_samples_that_are_in_the_image(run: Callable[..., 
     container.until(lambda: container.state("Health.Status") == "healthy")
 
 
+@pytest.mark.parametrize("given", ["PORT=9000", "GUNICORN_CMD_ARGS=--threads 1 -b=0.0.0.0:9000 --workers 1"])
+def test_it_is_healthy_on_another_port(run: Callable[..., Container], given: str) -> None:
+    container = run("--env", given, port=9000).ready()
+    container.until(lambda: container.state("Health.Status") == "healthy")
+
+
 @pytest.mark.alone
 def test_a_given_password_is_never_shown_and_stopping_is_quick(run: Callable[..., Container], say: Say) -> None:
     container = run("--env", f"SERVICE_PASS={PASSWORD}").ready()

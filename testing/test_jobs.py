@@ -83,6 +83,13 @@ def test_who_does_not_wait_is_told_where_to_look(server: Server) -> None:
     assert server.logs(" POST /train_model 202 ") and server.logs(f" admin slow/{view['version']}")
 
 
+def test_a_training_steps_back_behind_the_requests_before_it_imports_anything(server: Server) -> None:
+    version = begin(server, 2).json()["version"]
+    assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in workers(server) if pid != trainer(server)} == {0}
+    assert os.getpriority(os.PRIO_PROCESS, trainer(server)) == 10
+    assert eventually(lambda: card(server, version)["status"] == "live", 60)
+
+
 def test_who_waits_a_while_gets_the_outcome_or_the_place_to_look(server: Server) -> None:
     soon = begin(server, 0, "wait=60, respond-async")
     assert (soon.status_code, soon.headers["preference-applied"]) == (200, "wait=60")

@@ -10,6 +10,7 @@ from conftest import PASSWORD, USER, Server
 from starlette.routing import Mount, Route
 
 from rest_api.classifier_api import app
+from rest_api.protocols.enabled import protocols
 from rest_api.security import DOCS, HEALTH, PREDICTOR
 
 LESSER = "only predicts: Zoë"
@@ -52,7 +53,8 @@ def status(server: Server, route: str, user: str, password: str) -> int:
 
 
 def test_every_route_has_one_role() -> None:
-    assert every_route() == PUBLIC | PREDICTOR | TRAINER
+    platforms = {route for protocol in protocols() for route in protocol.routes}
+    assert every_route() == PUBLIC | PREDICTOR | TRAINER | platforms
     assert not PUBLIC & PREDICTOR and not (PUBLIC | PREDICTOR) & TRAINER
 
 

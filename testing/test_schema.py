@@ -104,6 +104,13 @@ def test_wrong_cells_are_found_past_the_first_chunk_and_counted_past_a_hundred()
     ]
 
 
+def test_where_all_cells_are_wrong_the_count_ends_early():
+    with pytest.raises(Invalid) as caught:
+        read(learned({"age": ["1", "2"]}), "age\n" + "x\n" * 50_000, most=100_000)
+    detail = caught.value.detail
+    assert [len(detail), detail[-1]["msg"]] == [101, "and at least 9900 more errors"]
+
+
 def test_too_many_rows_are_refused():
     with pytest.raises(TooLarge, match="More than 100 rows"):
         read(learned({"age": ["1", "2"]}), "age\n" + "1\n" * 101)
@@ -160,3 +167,16 @@ def test_examples_of_numbers_at_the_edge_of_float_are_finite(column):
 
 def test_a_schema_survives_its_card():
     assert schema.Schema.model_validate_json(learned().model_dump_json()) == learned()
+
+
+def test_a_file_without_a_header_is_told_as_such():
+    of = learned({"age": ["1", "2"], "size": ["1.5", "2"], "town": ["Graz", "Oslo"]})
+    found = errors(of, "31,1.7,Lyon\n40,1.8,Graz\n")
+    assert [e["loc"][2] for e in found] == ["age", "size", "town"]
+    assert "is the header missing? The first line is 31,1.7,Lyon and must name the columns" in found[0]["msg"]
+    assert "header" not in errors(of, "a,b,2024\n40,1.8,Graz\n")[0]["msg"]
+
+
+def test_columns_may_be_named_by_numbers():
+    of = learned({"0": ["1", "2"], "2020": ["1", "2"], "400.5": ["1", "2"]})
+    assert read(of, "0,2020,400.5\n3,4,5\n")[0].to_numpy().tolist() == [[3, 4, 5]]

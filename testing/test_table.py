@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import time
 
 import pytest
 
@@ -146,6 +147,18 @@ def test_a_gzip_file_of_several_members_is_read_to_its_end_or_refused_but_never_
     assert columns(data) == SIMPLE
 
 
+def test_a_gzip_file_of_many_members_takes_time_in_proportion_to_its_bytes():
+    def seconds(members):
+        """Of the processor: others use the machine too."""
+        data = gzip.compress(b"a,b\n1,2\n") + gzip.compress(b"3,4\n") + gzip.compress(b"") * members
+        started = time.thread_time()
+        assert columns(data) == SIMPLE
+        return time.thread_time() - started
+
+    # Where each member copied the rest of the file, the larger took a thousand times as long.
+    assert min(seconds(300_000) for _ in range(2)) < 100 * min(seconds(10_000) for _ in range(3))
+
+
 def test_a_gzip_bomb_is_refused_before_it_is_unpacked():
     with pytest.raises(TooLarge, match="more than 1000 bytes when unpacked"):
         columns(gzip.compress(b"a\n" + b"1\n" * 5_000_000), most=1000)
@@ -161,3 +174,12 @@ def test_ragged_rows_are_named_past_the_first_chunk_and_counted_past_a_hundred()
     detail = refusal("a,b\n" + "1,2\n" * 1500 + "1\n" * 150).detail
     assert len(detail) == 101 and detail[0]["loc"][-1] == 1501
     assert detail[-1] == {"loc": ["body"], "msg": "and 50 more errors", "type": "too_many_errors", "input": None}
+
+
+def test_a_million_ragged_rows_are_counted_and_only_the_first_kept():
+    detail = refusal("a,b\n" + "1\n" * 1_000_000).detail
+    assert len(detail) == 101 and detail[-1]["msg"] == "and 999900 more errors"
+
+
+def test_a_row_in_place_of_the_header_with_a_value_twice_is_asked_about():
+    assert "is the header missing? The first line is 1,2,1" in str(refusal("1,2,1\n3,4,5\n"))

@@ -28,11 +28,14 @@ def test_training_by_hand_publishes_a_version(project):
         (["../x", "ML/data/train.csv", "species"], "There is no model ../x"),
         (["classifier", "ML/data/train.csv", "specie"], "there is no column specie; did you mean species?"),
         (["classifier", "ML/data", "species"], "ML/data"),
+        (["classifier", "headless.csv", "species"], "is the header missing? The first line is 5.1,3.5,1.4,0.2,setosa"),
         (["classifier", "ML/data/train.csv"], "name a model, a table and a target"),
     ],
 )
 def test_a_wrong_command_is_told_in_words(project, arguments, message):
-    found = project().command(*arguments)
+    of = project()
+    (of.folder / "headless.csv").write_text("5.1,3.5,1.4,0.2,setosa\n" * 20)
+    found = of.command(*arguments)
     assert found.returncode in (1, 2) and message in found.stderr and "Traceback" not in found.stderr
 
 

@@ -36,8 +36,10 @@ _PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
 
 
 def _stamp(requirements: Sequence[str]) -> str:
-    files = [Path(each).read_text() for each in requirements if each.startswith("/")]
-    return json.dumps([sys.version, *requirements, *files])
+    # By what the files say, not by where they are.
+    return json.dumps(
+        [sys.version, *(Path(each).read_text() if each.startswith("/") else each for each in requirements)]
+    )
 
 
 def _call(*command: str) -> str:

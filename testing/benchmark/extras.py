@@ -9,32 +9,40 @@ from statistics import median
 from typing import Any
 
 from testing.benchmark import compiling, prepare, tables, wrk
-from testing.benchmark.prepare import MODELS, WORK, Case
+from testing.benchmark import image as container
+from testing.benchmark import training as trainings
+from testing.benchmark.prepare import WORK, Case
 from testing.benchmark.server import Server
 from testing.benchmark.systems import ALL, PASSWORD, USER
-
-SEED_REQUESTS = 3000
 
 
 def million(n: int, asked: argparse.Namespace) -> dict[str, Any]:
     """Seconds that n JSON requests take through the shipped load test, sharing two cores with the server."""
     cores = f"{asked.server_core},{asked.load_core}"
-    seed = _shots(_case("seed's design", "csv"), SEED_REQUESTS, cores, "2", "--csv")
-    found: dict[str, Any] = {"requests": n, "seed_requests": SEED_REQUESTS, "seed_rate": SEED_REQUESTS / seed}
+    seed = _seed_rate(asked, cores)
+    found: dict[str, Any] = {"requests": n, "seed_rate": seed}
     for workers in ("1", "2"):
         seconds = _shots(_case("fast-ml", "row"), n, cores, workers)
-        found[workers] = {"seconds": seconds, "ratio": seed / SEED_REQUESTS * n / seconds}
+        found[workers] = {"seconds": seconds, "ratio": n / seconds / seed}
         print(f"{n:,} requests, {workers} workers: {seconds:.1f} s, {n / seconds:.0f} a second", flush=True)
-    print(f"the seed's design: {SEED_REQUESTS / seed:.0f} a second, {n * seed / SEED_REQUESTS:.0f} s", flush=True)
+    print(f"the seed's design: {seed:.0f} a second, {n / seed:.0f} s", flush=True)
     return found
 
 
-def _shots(case: Case, n: int, cores: str, workers: str, *options: str) -> float:
+def _seed_rate(asked: argparse.Namespace, cores: str) -> float:
+    """Requests a second of the seed's design with two workers on the same cores. wrk asks, which costs it least."""
+    case = _case("seed's design", "csv")
+    with case.start(cores, WEB_CONCURRENCY="2") as running:
+        case.check(running)
+        return wrk.fire(case.load, running.port, 32, 3 * asked.seconds, cores, WORK / "wrk.lua").rate
+
+
+def _shots(case: Case, n: int, cores: str, workers: str) -> float:
     tool = tables.ROOT / "testing" / "async_predictions.py"
     environment = {**os.environ, "SERVICE_USER": USER, "SERVICE_PASS": PASSWORD}
     with case.start(cores, WEB_CONCURRENCY=workers) as running:
         case.check(running)
-        command: list[str | Path] = ["taskset", "--cpu-list", cores, case.python, tool, str(n), *options]
+        command: list[str | Path] = ["taskset", "--cpu-list", cores, case.python, tool, str(n)]
         started = time.perf_counter()
         done = subprocess.run(
             [*command, "--url", f"http://127.0.0.1:{running.port}"], env=environment, capture_output=True, text=True
@@ -63,7 +71,7 @@ def _weigh(case: Case, workers: int, asked: argparse.Namespace) -> dict[str, flo
     with case.start(f"{asked.server_core},{asked.load_core}", WEB_CONCURRENCY=str(workers)) as running:
         case.check(running)
         found = {"at start": _exercise(case, running, asked)}
-        prepare.train(case, case.folder / "ML" / "data" / MODELS[case.model])
+        prepare.train(case.python, case.folder)
         return found | {"after a swap": _exercise(case, running, asked)}
 
 
@@ -90,6 +98,16 @@ def logs(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
 def compiled(_: int, asked: argparse.Namespace) -> dict[str, Any]:
     """What compiling brings to common estimators: the cards' figures."""
     return compiling.cards(_case("fast-ml", "row").python)
+
+
+def image(starts: int, _: argparse.Namespace) -> dict[str, Any]:
+    """What its packages cost the container image."""
+    return container.measure(starts)
+
+
+def training(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
+    """What a training costs those who are served meanwhile."""
+    return trainings.p99(_case("fast-ml", "row"), rounds, asked)
 
 
 def freeze(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:

@@ -4,14 +4,17 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from testing.benchmark import environments, server, tables
-from testing.benchmark.systems import BASIC, System, encode
+from testing.benchmark.shapes import Shape, oip_binary
+from testing.benchmark.systems import BASIC, OIP, System
 from testing.benchmark.wrk import Load
 
 HERE = Path(__file__).parent
@@ -39,7 +42,7 @@ class Case:
     @property
     def folder(self) -> Path:
         """Where its model is: a fork of the project, or a pickle."""
-        return WORK / ("forks" if self.system.fork else f"models/{self.system.venv}") / self.model
+        return WORK / ("forks" if self.system.project else f"models/{self.system.venv}") / self.model
 
     @property
     def expected(self) -> Any:
@@ -47,76 +50,95 @@ class Case:
         return json.loads((WORK / "models" / self.system.venv / self.model / "expected.json").read_text())
 
     @property
+    def asked(self) -> Shape:
+        """How it is asked about a row. The seed's request is a table, and its answer the accuracy."""
+        row = tables.rows(MODELS[self.model], TARGETS[MODELS[self.model]])[0]
+        if self.shape == "oip":
+            return replace(OIP, path=self.system.oip)
+        return oip_binary(self.system.oip, row) if self.shape == "oip binary" else self.system.row
+
+    @property
     def load(self) -> Load:
         """The requests to send."""
         sample = MODELS[self.model]
+        credentials = {"Authorization": BASIC} if self.system.csv or self.system.project else {}
         if self.shape == "csv":
-            kind = f"multipart/form-data; boundary={BOUNDARY}"
+            kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
             body = _form(tables.test_table(sample).read_bytes(), TARGETS[sample])
-            return Load(self.system.csv_path, {"Authorization": BASIC, "Content-Type": kind}, [body])
-        headers = {"Content-Type": "application/json"} | ({"Authorization": BASIC} if self.system.fork else {})
-        bodies = [encode(self.system, row) for row in tables.rows(sample, TARGETS[sample])]
-        return Load(self.system.path, headers, bodies)
+            return Load(self.system.csv, credentials | kind, [body])
+        bodies = [self.asked.body(row) for row in tables.rows(sample, TARGETS[sample])]
+        return Load(self.asked.path, credentials | dict(self.asked.headers), bodies)
 
-    def start(self, cores: str, **environment: str) -> AbstractContextManager[server.Server]:
-        """The system on these cores, with further settings."""
+    @contextmanager
+    def start(self, cores: str, **environment: str) -> Iterator[server.Server]:
+        """The system on these cores, with further settings, once it answers. Raises server.Broken."""
         port = server.free_port()
         names = {"python": self.python, "port": port, "folder": self.folder, "peers": HERE / "peers"}
         settings = {name: value.format(**names) for name, value in self.system.environment.items()}
         settings |= {"PATH": f"{self.python.parent}:{os.environ['PATH']}"}
         command = [part.format(**names) for part in self.system.command]
-        cwd = self.folder if self.system.fork else WORK
+        cwd = self.folder if self.system.project else WORK
+        (WORK / "logs").mkdir(exist_ok=True)
         log = WORK / "logs" / f"{self.python.parents[1].name}.{self.model}.{port}.log"
-        return server.running(command, cwd, settings | environment, log, port, cores)
+        load = self.load
+        with server.running(command, cwd, settings | environment, log, port, cores) as running:
+            running.wait(load.path, load.headers, load.bodies[0])
+            yield running
 
     def check(self, running: server.Server) -> None:
         """Asks about every row, many at a time, so that batches form. Raises server.Broken for a wrong answer."""
         load = self.load
-        running.wait(load.path, load.headers, load.bodies[0])
         if self.system.name == "raw ASGI":
             return
         with ThreadPoolExecutor(16) as pool:
             answers = list(pool.map(lambda body: running.post(load.path, load.headers, body), load.bodies))
         for row, (status, body) in enumerate(answers):
-            if status != 200 or not self._right(json.loads(body), row):
+            if status != 200 or not self._right(body, row):
                 raise server.Broken(f"answers row {row} wrongly: {status} {body[:300]!r}")
 
-    def _right(self, answer: Any, row: int) -> bool:
+    def _right(self, answer: bytes, row: int) -> bool:
         if self.shape == "csv":
-            return bool(answer["output"] == self.expected["accuracy"])
-        return self.system.answer(answer) == [self.expected["labels"][row]]
+            return bool(json.loads(answer)["output"] == self.expected["accuracy"])
+        return self.asked.answer(answer) == [self.expected["labels"][row]]
 
 
 def case(system: System, model: str, shape: str) -> Case:
     """The case, with its environment made and its model trained. Raises environments.Unavailable."""
     found = Case(system, model, shape, environments.python(system.venv, system.requirements))
-    (WORK / "logs").mkdir(parents=True, exist_ok=True)
     tables.write()
-    models = WORK / "models" / system.venv / model
-    _call(found.python, HERE / "train.py", HERE / "estimators" / f"{model}.py", tables.FOLDER, models)
-    if system.fork:
-        fork(found)
+    _peers_model(found.python, WORK / "models" / system.venv / model)
+    if system.project:
+        _fork(found.python, found.folder)
     return found
 
 
-def fork(case: Case) -> None:
+@cache
+def _peers_model(python: Path, folder: Path) -> None:
+    """The model as the peers load it, and scikit-learn's own answers in that environment."""
+    _call(python, HERE / "train.py", HERE / "estimators" / f"{folder.name}.py", tables.FOLDER, folder)
+
+
+@cache
+def _fork(python: Path, folder: Path) -> None:
     """A copy of the project as its users have one: their table, their estimator, trained by the command."""
-    shutil.rmtree(case.folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     ignored = shutil.ignore_patterns("saved_models", "__pycache__")
     for name in ("rest_api", "gunicorn", "ML"):
-        shutil.copytree(tables.ROOT / name, case.folder / name, ignore=ignored)
-    shutil.copy(tables.ROOT / "wsgi.py", case.folder)
-    for sample in (case.folder / "ML" / "src").glob("[!_]*.py"):
+        shutil.copytree(tables.ROOT / name, folder / name, ignore=ignored)
+    shutil.copy(tables.ROOT / "wsgi.py", folder)
+    for sample in (folder / "ML" / "src").glob("[!_]*.py"):
         sample.unlink()
-    shutil.copy(HERE / "estimators" / f"{case.model}.py", case.folder / "ML" / "src" / "classifier.py")
-    table = shutil.copy(tables.FOLDER / MODELS[case.model], case.folder / "ML" / "data")
-    train(case, Path(table))
+    shutil.copy(HERE / "estimators" / f"{folder.name}.py", folder / "ML" / "src" / "classifier.py")
+    shutil.copy(tables.FOLDER / MODELS[folder.name], folder / "ML" / "data")
+    train(python, folder)
 
 
-def train(case: Case, table: Path) -> None:
+def train(python: Path, folder: Path) -> None:
     """A further version of the model. No row is held out, so that it is the peers' model."""
-    settings = {"MODELS_DIR": str(case.folder / "ML" / "saved_models"), "HOLDOUT": "1e-9", "LOG_LEVEL": "warning"}
-    _call(case.python, "-m", "ML.training", "classifier", table, TARGETS[table.name], cwd=case.folder, **settings)
+    settings = {"MODELS_DIR": str(folder / "ML" / "saved_models"), "HOLDOUT": "1e-9", "LOG_LEVEL": "warning"}
+    table = folder / "ML" / "data" / MODELS[folder.name]
+    command = (python, "-m", "ML.training", "classifier", table, TARGETS[table.name], "--force")
+    _call(*command, cwd=folder, **settings)
 
 
 def _form(table: bytes, target: str) -> bytes:

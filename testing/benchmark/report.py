@@ -1,78 +1,33 @@
-"""The results: results.json, and what is made of it: results.md and results.svg."""
+"""What is made of the results: lines while they come, tables in Markdown, the bars of the plot."""
 
-import json
-import subprocess
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
-from testing.benchmark import compiling, environments
+from testing.benchmark import compiling, plan
 from testing.benchmark.summary import Ratio, Rows, Spread, pick, ratios, spread
 from testing.benchmark.systems import ALL
-
-TITLES = {
-    ("svc", "row"): "One JSON row, SVC",
-    ("logistic", "row"): "One JSON row, scaled logistic regression",
-    ("forest", "row"): "One JSON row, forest of 100",
-    ("mixed", "row"): "One JSON row of numbers and text, pipeline of 8 columns",
-    ("boosting", "row"): "One JSON row of numbers and text, the default classifier",
-    ("svc", "csv"): "CSV upload of 45 rows with accuracy in the answer, SVC",
-}
-
-
-class Results:
-    """What was measured, kept in a file: each kind of measurement replaces only its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / "results.json"
-        self.found: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
-
-    def update(self, **found: Any) -> None:
-        """Takes it in and saves it, so that a run that is broken off has shown something."""
-        self.found |= found
-        (self.folder / "results.json").write_text(json.dumps(self.found, indent=1) + "\n")
-
-    def publish(self) -> None:
-        """Writes the tables and the plot; prints the ratios."""
-        (self.folder / "results.md").write_text(markdown(self.found))
-        print("\n" + "\n".join(_ratio_table(ratios(self.found))))
-        self.plot()
-
-    def plot(self) -> None:
-        """Throughput and p99 at 32 connections. No plot where matplotlib can't be had."""
-        rows = pick(self.found.get("measured", []), connections=32)
-        panels = {title: _bars(pick(rows, model=model, shape=shape)) for (model, shape), title in TITLES.items()}
-        try:
-            python = environments.python("plot", ["matplotlib"])
-        except environments.Unavailable as error:
-            print(f"no plot: {error}")
-            return
-        command = [python, Path(__file__).parent / "plot.py", self.folder / "results.svg"]
-        subprocess.run(command, input=json.dumps({k: v for k, v in panels.items() if v}), text=True, check=True)
 
 
 def line(row: dict[str, Any]) -> str:
     """A measurement, while it runs."""
     form = (
-        "{round}  {system:<16}{model:<9} {shape}  {connections:>4} connections{rate:>10,.0f}/s"
+        "{round}  {system:<19}{model:<9} {shape}  {connections:>4} connections{rate:>10,.0f}/s"
         "   p50 {p50:>8.2f} ms   p99 {p99:>8.2f} ms  {memory:>6.0f} MB"
     )
     return (form + "  {refused} refused, {lost} lost" * bool(row["refused"] or row["lost"])).format(**row)
 
 
-def markdown(found: dict[str, Any]) -> str:
+def page(found: dict[str, Any]) -> str:
     """All of it as a page."""
-    lines = ["# Benchmark", "", *_setting(found), "", *_ratio_table(ratios(found)), ""]
-    for (model, shape), title in TITLES.items():
-        if rows := pick(found.get("measured", []), model=model, shape=shape):
-            lines += [f"## {title}", "", *_table(rows), ""]
+    lines = ["# Benchmark", "", *setting(found), "", *ratio_table(ratios(found)), ""]
+    for part in plan.PARTS:
+        if rows := pick(found.get("measured", []), model=part.model, shape=part.shape):
+            lines += [f"## {part.title}", "", *_table(rows), ""]
     if logs := found.get("logs"):
         rates = f"{logs['on']:,.0f} requests a second with, {logs['off']:,.0f} without"
         lines += [f"A log line for each request: {rates}; it costs {logs['cost']:.1%}.", ""]
     if compiled := found.get("compiled"):
-        lines += ["## Compiled models", "", *compiling.table(compiled), ""]
+        lines += ["## Compiled models", "", *compiling.table(compiled), "", *image(found), ""]
     if freeze := found.get("freeze"):
         lines += ["p99 at 32 connections, the heap {}: {:.1f} ms; {}: {:.1f} ms.".format(*chain(*freeze.items())), ""]
     lines += [f"- {name} was left out: {reason}" for name, reason in found.get("unavailable", {}).items()]
@@ -80,7 +35,7 @@ def markdown(found: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _setting(found: dict[str, Any]) -> list[str]:
+def setting(found: dict[str, Any]) -> list[str]:
     machine, asked = found.get("machine", {}), found.get("asked", {})
     if not machine:
         return []
@@ -94,7 +49,7 @@ def _setting(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def _ratio_table(found: list[Ratio]) -> list[str]:
+def ratio_table(found: list[Ratio]) -> list[str]:
     """Promised and measured."""
     lines = ["| fast-ml compared | wanted | measured | reached |", "|---|---|---|---|"]
     for each in found:
@@ -135,6 +90,15 @@ def _versions(system: str, found: dict[str, str]) -> str:
     return f"{system}: {', '.join(f'{name} {version}' for name, version in found.items())}"
 
 
-def _bars(rows: Rows) -> dict[str, Any]:
+def bars(rows: Rows) -> dict[str, Any]:
     systems = [each.name for each in ALL if pick(rows, system=each.name)]
     return {name: {f: spread(rows, f, system=name) for f in ("rate", "p99")} for name in systems}
+
+
+def image(found: dict[str, Any]) -> list[str]:
+    """Size and start of the container image, with what compiling needs and without."""
+    if not (sizes := found.get("image")):
+        return []
+    form = "{mb:,.0f} MB, ready {seconds:.1f} s after `docker run`"
+    both = (form.format(**sizes[name]) for name in ("with", "without"))
+    return ["The image with onnx and onnxruntime: {}; without them: {}.".format(*both)]

@@ -48,11 +48,11 @@ class Result:
     lost: int
 
 
-def fire(load: Load, port: int, connections: int, seconds: float, core: str, script: Path) -> Result:
+def fire(load: Load, port: int, connections: int, seconds: float, core: str, file: Path) -> Result:
     """Sends as fast as the server answers, for so many seconds over so many connections, from one core."""
-    script.write_text(_script(load))
+    file.write_text(script(load))
     command = ["taskset", "--cpu-list", core, "wrk", "--threads", "1", "--connections", str(connections)]
-    options = ["--duration", f"{max(1, round(seconds))}s", "--timeout", "60s", "--script", str(script)]
+    options = ["--duration", f"{max(1, round(seconds))}s", "--timeout", "60s", "--script", str(file)]
     done = subprocess.run([*command, *options, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.partition("RESULT ")[2])
     return Result(
@@ -64,7 +64,8 @@ def fire(load: Load, port: int, connections: int, seconds: float, core: str, scr
     )
 
 
-def _script(load: Load) -> str:
+def script(load: Load) -> str:
+    """The Lua that wrk runs."""
     headers = (f"wrk.headers[{_lua(name.encode())}] = {_lua(value.encode())}" for name, value in load.headers.items())
     return SCRIPT % (_lua(load.path.encode()), "\n".join(headers), ", ".join(map(_lua, load.bodies)))
 

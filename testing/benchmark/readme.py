@@ -1,0 +1,79 @@
+"""The parts of the README that the results make: how fast it is beside others, and what compiling a model brings."""
+
+import re
+from typing import Any
+
+from testing.benchmark import compiling, plan, report
+from testing.benchmark.summary import Rows, pick, ratios, spread
+from testing.benchmark.systems import ALL
+from testing.benchmark.tables import ROOT
+
+FILE = ROOT / "README.md"
+LIMIT = "raw ASGI"
+
+
+def renewed(text: str, found: dict[str, Any]) -> str:
+    """The README with these results between its markers."""
+    for name, lines in (("measured", measured(found)), ("compiled", compiled(found))):
+        part = "\n".join(["", "", *lines, "", ""])
+        text, times = re.subn(f"(?s)(<!-- {name} -->).*(<!-- /{name} -->)", lambda m: m[1] + part + m[2], text)  # noqa: B023
+        assert times == 1, f"the README has no place for what is {name}"
+    return text
+
+
+def measured(found: dict[str, Any]) -> list[str]:
+    """Throughput of every system with every model, and where fast-ml is not the first."""
+    rows = found.get("measured", [])
+    return [*report.setting(found), "", *_table(rows), "", *_missed(found), *lost(rows)]
+
+
+def compiled(found: dict[str, Any]) -> list[str]:
+    """What compiling brings to common estimators, and what its packages cost."""
+    return [*compiling.table(found.get("compiled", {})), "", *report.image(found)]
+
+
+def _table(rows: Rows) -> list[str]:
+    """A line for each system: requests a second of each part over 32 connections, and more of the first."""
+    parts = [part for part in plan.PARTS if pick(rows, model=part.model, shape=part.shape)]
+    head = ["system", *(part.short for part in parts), "SVC, 1 conn.: p50 ms", "SVC: p99 ms", "MB"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for system in (each.name for each in ALL if pick(rows, system=each.name)):
+        ours = pick(rows, system=system)
+        rates = [_figure(pick(ours, model=p.model, shape=p.shape, connections=32), "rate", ",.0f") for p in parts]
+        svc = pick(ours, model="svc", shape="row")
+        p50, p99 = _figure(pick(svc, connections=1), "p50", ".2f"), _figure(pick(svc, connections=32), "p99", ".1f")
+        cells = [system, *rates, p50, p99, f"{max(row['memory'] for row in ours):.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _figure(rows: Rows, field: str, form: str) -> str:
+    value = spread(rows, field)
+    return f"{value.median:{form}}" if value else ""
+
+
+def _missed(found: dict[str, Any]) -> list[str]:
+    """What was promised and is not reached."""
+    known = [ratio for ratio in ratios(found) if ratio.found]
+    missed = [ratio for ratio in known if not ratio.reached]
+    lines = [f"Of {len(known)} figures that were set as a goal, {len(known) - len(missed)} are reached. Missed:"]
+    for ratio in missed:
+        goal = f"{'at least' if ratio.at_least else 'at most'} {ratio.wanted:.3g}"
+        lines.append(f"- {ratio.measure}: {ratio.found.median if ratio.found else 0:.3g}, wanted {goal}")
+    return lines if missed else [lines[0].removesuffix(" Missed:")]
+
+
+def lost(rows: Rows) -> list[str]:
+    """Each case in which another is better than fast-ml; the raw ASGI function always is, as it does nothing."""
+    lines = []
+    for part in plan.PARTS:
+        for connections in part.connections:
+            same = pick(rows, model=part.model, shape=part.shape, connections=connections)
+            for field, better in (("rate", max), ("p50", min), ("p99", min)):
+                figures = {row["system"]: spread(same, field, system=row["system"]) for row in same}
+                medians = {name: value.median for name, value in figures.items() if value and name != LIMIT}
+                best = better(medians, key=lambda name: medians[name]) if medians else "fast-ml"
+                if best != "fast-ml" and "fast-ml" in medians:
+                    shown = f"{medians[best]:,.4g} against {medians['fast-ml']:,.4g}"
+                    lines.append(f"- {part.title}, {connections} connections: {field} of {best}, {shown}")
+    return ["", "fast-ml is not the first here:", *lines] if lines else []
