@@ -21,8 +21,9 @@ def check_size(body: bytes, most_rows: int, width: int) -> None:
     """
     if len(body) <= SMALL or _fits(body, most_rows, width):
         return
-    # Brackets and commas in strings are text; to leave them out takes longer.
-    if not _fits(_STRING.sub(b"", body), most_rows, width):
+    # Brackets and commas in strings are text; to leave them out takes longer, and memory for each string.
+    strings = body.count(b'"') // 2
+    if strings > 2 * _values(most_rows, width) or not _fits(_STRING.sub(b"", body), most_rows, width):
         raise TooLarge(
             f"The body has more than {most_rows} rows, or more values than so many rows of {width} columns; "
             "send them in parts, or raise MAX_ROWS"
@@ -31,7 +32,11 @@ def check_size(body: bytes, most_rows: int, width: int) -> None:
 
 def _fits(body: bytes, most_rows: int, width: int) -> bool:
     rows = body.count(b"[") + body.count(b"{")
-    return rows <= most_rows + SLACK and body.count(b",") <= most_rows * (2 * width + 1) + SLACK
+    return rows <= most_rows + SLACK and body.count(b",") <= _values(most_rows, width)
+
+
+def _values(most_rows: int, width: int) -> int:
+    return most_rows * (2 * width + 1) + SLACK
 
 
 def read(body: bytes, most_rows: int, width: int) -> Any:

@@ -22,15 +22,16 @@ INFER = "/v2/models/classifier/infer"
 # It can't do without a value.
 STRICT = """
 from sklearn.svm import SVC
-SAMPLE = ("train.csv", "species")
 def build(): return SVC()
 def score(model, X, y): return {"accuracy": model.score(X, y)}
 """
 
 
 @pytest.fixture(scope="module")
-def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
-    return serve(fork(strict=STRICT), WEB_CONCURRENCY="1", MAX_BODY_MB="1", MAX_ROWS="5000")
+def server(serve: Callable[..., Server], fork: Callable[..., Path], iris: str) -> Server:
+    server = serve(fork(strict=STRICT), WEB_CONCURRENCY="1", MAX_BODY_MB="1", MAX_ROWS="5000")
+    server.train(iris, "species", model="strict").raise_for_status()
+    return server
 
 
 def infer(server: Server, inputs: Any, path: str = INFER, **fields: Any) -> httpx.Response:

@@ -154,6 +154,19 @@ def test_little_data_takes_little_memory_whatever_its_shape_says() -> None:
     tracemalloc.stop()
 
 
+@pytest.mark.parametrize("element", [b"[]", b"{}", b"0", b'""'])
+def test_a_body_of_very_many_elements_is_refused_before_it_is_parsed(element: bytes) -> None:
+    head = b'{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": ['
+    body = head + b",".join([element] * 10**6) + b"]}]}"
+    tracemalloc.start()
+    with pytest.raises(Problem, match="more than"):
+        inference.parse(MODELS["numbers"], body, None, ROWS)
+    with pytest.raises(Problem):
+        inference.only_ready(body)
+    assert tracemalloc.get_traced_memory()[1] < 4 * len(body)
+    tracemalloc.stop()
+
+
 junk = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple, NotRequired, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
-from pydantic_core import from_json
 from typing_extensions import TypedDict
 
+from ML import bodies
 from ML.errors import Invalid
 from ML.schema import check_names
 from rest_api.protocols import plain, tensors
@@ -63,7 +63,9 @@ def parse(contract: Contract, body: bytes, json_size: int | None, most_rows: int
     if json_size is not None and json_size > len(body):
         said = f"Inference-Header-Content-Length is {json_size}, and the body has {len(body)} bytes"
         raise Invalid.at("header", "inference-header-content-length", msg=said, type="too_long")
-    envelope = _json(body if json_size is None else body[:json_size])
+    width = len(contract.names)
+    # Data may be nested: an array for each value.
+    envelope = bodies.read(body if json_size is None else body[:json_size], most_rows * width, 1)
     if json_size is None and (found := plain.numbers(contract, envelope, most_rows)):
         return Asked(*found, envelope.get("id"), _outputs(envelope))
     envelope = _checked(ENVELOPE, envelope)
@@ -106,14 +108,7 @@ class _Raw:
 
 def only_ready(body: bytes) -> bool:
     """Whether an index shall list only models that are ready. Raises Invalid."""
-    return bool(_checked(WISH, _json(body)).get("ready", False))
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return from_json(body)
-    except ValueError as error:
-        raise Invalid.at("body", msg=f"Invalid JSON: {error}", type="json_invalid") from None
+    return bool(_checked(WISH, bodies.read(body, 0, 0)).get("ready", False))
 
 
 def _checked(kind: TypeAdapter[T], value: Any) -> T:
