@@ -95,6 +95,7 @@ class HotRoute(APIRoute):
     """A route whose endpoint gets the Request and gives the Response: a tenth of the cost of FastAPI's machinery.
 
     Nothing that FastAPI would inject runs here, so a dependency would be ignored silently: it is refused at start.
+    It runs without a task (cycle.py): what asks for the current one, as asyncio.timeout and anyio do, raises there.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
