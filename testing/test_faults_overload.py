@@ -104,23 +104,29 @@ def test_a_refusal_comes_before_the_body(server: Server) -> None:
             async with client.post(f"{server.url}/predict", json={"instances": [{"x": 1}] * BATCH}) as answer:
                 await answer.read()
 
-    async def run() -> tuple[int, float]:
+    async def probe() -> bytes:
+        """What is answered within the bound to a head whose body never comes; nothing where there is room for it."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        head = f"POST /predict HTTP/1.1\r\nHost: x\r\nAuthorization: {HEADERS['Authorization']}\r\n"
+        writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n".encode())
+        try:
+            return (await asyncio.wait_for(reader.read(64), BOUND)).split(b" ")[1]
+        except TimeoutError:
+            return b""
+        finally:
+            writer.close()
+
+    async def run() -> list[bytes]:
         async with aiohttp.ClientSession(headers=HEADERS, connector=aiohttp.TCPConnector(limit=0)) as client:
             flood = [asyncio.create_task(call(client)) for _ in range(40)]
             await asyncio.sleep(1)
-            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            head = f"POST /predict HTTP/1.1\r\nHost: x\r\nAuthorization: {HEADERS['Authorization']}\r\n"
-            writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n".encode())
-            started = time.monotonic()
-            status = int((await reader.read(64)).split(b" ")[1])
-            took = time.monotonic() - started
-            writer.close()
+            found = [await probe() for _ in range(10)]
             for task in flood:
                 task.cancel()
-            return status, took
+            return found
 
-    status, took = asyncio.run(run())
-    assert (status, took < BOUND) == (503, True), (status, took)
+    found = asyncio.run(run())
+    assert b"503" in found and set(found) <= {b"503", b""}, found
 
 
 def test_the_rows_that_wait_are_bounded(serve: Callable[..., Server], server: Server) -> None:
