@@ -1,6 +1,7 @@
 """Callers share calls of the model and nothing else, through the real server."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ import threading
 import time
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 
 class Echo:
@@ -51,7 +53,8 @@ TABLE = "number,y\n" + "".join(f"{i},{i}.5\n" for i in range(50))
 def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
     """One worker, small batches; models that echo, one whose answers depend on the neighbours, one that tells where."""
     where = "(number == -5) & (threading.current_thread() is threading.main_thread())"
-    answers = {"echo": "number", "slow": "number", "mean": "number - number.mean()", "where": where}
+    threads = "number * 0 + max([pool['num_threads'] for pool in threadpool_info()])"
+    answers = {"echo": "number", "slow": "number", "mean": "number - number.mean()", "where": where, "threads": threads}
     models = {name: ECHO.format(answer=answer, sleep=0.002 * (name == "slow")) for name, answer in answers.items()}
     limits = {"BATCH_MAX_ROWS": "64", "MAX_QUEUE_MS": "60000"}  # nobody is refused because the machine is busy
     server = serve(fork(**models), BOOTSTRAP="false", WEB_CONCURRENCY="1", **limits)
@@ -129,6 +132,18 @@ def test_small_requests_pass_between_the_pieces_of_a_large_one(server: Server) -
 
     small, large = asyncio.run(run())
     assert small < large / 2
+
+
+def test_a_call_has_at_most_batch_max_rows(server: Server) -> None:
+    assert server.predict([{"number": i} for i in range(640)], model="slow").json()["predictions"] == list(range(640))
+    found = server.client.get("/metrics").text
+    calls = re.search(r'fast_ml_batch_rows_count{model="slow"} (\S+)', found)
+    small = re.search(r'fast_ml_batch_rows_bucket{le="64.0",model="slow"} (\S+)', found)
+    assert calls and small and calls[1] == small[1] and float(calls[1]) >= 10
+
+
+def test_a_worker_has_one_thread_of_blas_and_openmp(server: Server) -> None:
+    assert server.predict([{"number": 1}], model="threads").json()["predictions"] == [1]
 
 
 def test_health_does_not_wait_for_a_slow_prediction(server: Server) -> None:
