@@ -127,10 +127,16 @@ def _start(model: str, data: bytes, target: str, force: bool) -> tuple[Card, sub
     return card, run
 
 
+def _told(card: Card, code: int) -> Card:
+    return failure.told(store.read(card.model, card.version), code)
+
+
 async def _watch(card: Card, run: subprocess.Popen[bytes]) -> Card:
     """The card when the process has ended."""
     while (code := run.poll()) is None:  # noqa: ASYNC110 - no event tells of a process that asyncio did not start
         await asyncio.sleep(POLL)
-    ended = await asyncio.to_thread(lambda: failure.told(store.read(card.model, card.version), code))
+    # Somebody else who looks whether it lives may have its lock at this moment.
+    while (ended := await asyncio.to_thread(_told, card, code)).state == "training":  # noqa: ASYNC110
+        await asyncio.sleep(POLL)
     metrics.trained(ended.model, ended.state)
     return ended

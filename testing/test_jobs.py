@@ -1,6 +1,7 @@
 """Trainings as jobs: answered before they end, seen and stopped from any worker, ended by nothing but themselves."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import time
@@ -52,6 +53,12 @@ def trainer(server: Server) -> int:
 def workers(server: Server) -> list[int]:
     pid = server.process.pid
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def fits(server: Server) -> bool:
+    """Whether the newest version is in training, and its model in the fit."""
+    newest = server.client.get("/models/slow/versions").json()[0]
+    return bool((newest["status"], newest["stage"]) == ("training", "fit"))
 
 
 def files(server: Server, version: int) -> list[str]:
@@ -110,16 +117,31 @@ def test_a_second_training_is_refused_and_told_of_the_first(server: Server) -> N
     assert eventually(lambda: card(server, version)["status"] == "live", 30)
 
 
+def test_a_training_that_died_is_told_though_somebody_looks_at_it_meanwhile(server: Server) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(begin, server, 60, "")
+        assert eventually(lambda: fits(server), 60)
+        lock = (server.models_dir / "slow" / "training").open()
+        ours = ThreadPoolExecutor(1).submit(fcntl.flock, lock, fcntl.LOCK_EX)
+        time.sleep(0.5)  # it waits for the lock now, and has it as soon as the process is gone
+        os.kill(trainer(server), signal.SIGKILL)
+        ours.result(30)
+        time.sleep(1)
+        lock.close()
+        died = waiting.result(30)
+    assert (died.status_code, "killed by signal 9" in died.json().get("detail", "")) == (500, True), died.text
+
+
 def test_a_training_is_stopped_from_any_worker_and_its_card_says_so(server: Server) -> None:
     before = live(server)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(begin, server, 60, "")
-        assert eventually(lambda: server.client.get("/models/slow/versions").json()[0]["stage"] == "fit", 30)
+        assert eventually(lambda: fits(server), 60)
         version, pid = server.client.get("/models/slow/versions").json()[0]["version"], trainer(server)
         url = f"{server.url}/models/slow/versions/{version}"
         assert httpx.delete(url, auth=(USER, PASSWORD), timeout=30).status_code == 204
         stopped = waiting.result(30)
-    assert (stopped.status_code, "was stopped" in stopped.json()["detail"]) == (409, True)
+    assert (stopped.status_code, "was stopped" in stopped.json().get("detail", "")) == (409, True), stopped.text
     view = card(server, version)
     assert (view["status"], "was stopped" in view["error"]) == ("failed", True)
     assert eventually(lambda: not Path(f"/proc/{pid}").exists())
