@@ -112,6 +112,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
         def start(project: Path = ROOT, **environment: str) -> Server:
             models_dir = Path(environment.get("MODELS_DIR", tmp_path_factory.mktemp("store") / "models"))
             server = Server(project, models_dir, **environment).start()
+            stack.callback(server.client.close)  # of one that a test has ended, too
             stack.callback(lambda: server.process.poll() is None and server.stop())
             return server
 
