@@ -132,6 +132,7 @@ def servers(factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Cal
                 shutil.copytree(sample_store, models_dir)
                 environment["BOOTSTRAP"] = "false"
             server = Server(project, models_dir, **environment).start()
+            stack.callback(server.client.close)  # of one that a test has ended, too
             stack.callback(lambda: server.process.poll() is None and server.stop())
             return server
 

@@ -119,12 +119,12 @@ def test_a_worker_that_is_killed_fails_its_own_requests_only_and_is_replaced(ech
 def test_served_again_in_two_seconds_where_the_only_worker_is_killed(echo: Callable[..., Server]) -> None:
     server = echo(WEB_CONCURRENCY="1")
     seconds = []
-    for _ in range(4):
+    for _ in range(5):
         os.kill(workers(server)[0], signal.SIGKILL)
         started = time.monotonic()
         assert eventually(lambda: answers(server), 10)
         seconds.append(time.monotonic() - started)
-    assert min(seconds) < 2, seconds  # the best: other programs may be at work here
+    assert sorted(seconds)[2] < 2, seconds  # the median: other programs may be at work here
 
 
 def answers(server: Server) -> bool:

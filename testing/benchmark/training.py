@@ -2,6 +2,7 @@
 
 import argparse
 import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
@@ -43,11 +44,13 @@ def _fire(case: Case, running: Server, connections: int, cores: str, seconds: fl
 
 @contextmanager
 def _trained(running: Server, table: bytes) -> Iterator[None]:
-    """A training is under way, from its first second on; it is stopped at the end."""
+    """The fit of a training is under way; it is stopped at the end."""
     with httpx.Client(base_url=f"http://127.0.0.1:{running.port}", auth=(USER, PASSWORD), timeout=120) as client:
         answer = client.post("/train_model", files={"csv_file": table}, data={"target_variable": "y", "force": "true"},
                              headers={"Prefer": "respond-async"})  # fmt: skip
         version = answer.headers["location"]
+        while client.get(version).json()["stage"] not in ("fit", "score", "compare", "save", "compile"):
+            time.sleep(0.1)
         yield
         if client.get(version).json()["status"] != "training":
             raise SystemExit("the training ended before the measurement did: more rows, or fewer --seconds")
@@ -55,9 +58,7 @@ def _trained(running: Server, table: bytes) -> Iterator[None]:
 
 
 def _table() -> bytes:
+    """Nine columns of noise and six classes, so that its fit lasts."""
     chance = random.Random(1)
-    rows = (
-        f"{chance.random():.4f},{chance.random():.4f},{chance.choice('abcdef')},{chance.choice('xyz')}"
-        for _ in range(ROWS)
-    )
-    return ("a,b,c,y\n" + "\n".join(rows)).encode()
+    rows = (",".join(f"{chance.random():.6f}" for _ in range(9)) + f",{chance.choice('uvwxyz')}" for _ in range(ROWS))
+    return ("a,b,c,d,e,f,g,h,i,y\n" + "\n".join(rows)).encode()
