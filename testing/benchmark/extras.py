@@ -113,13 +113,14 @@ def training(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
 def freeze(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
     """p99 in ms with the heap frozen after loading, as it is, and in a copy without; medians of interleaved rounds."""
     case = _case("fast-ml", "row")
-    file = case.folder / "rest_api" / "live.py"
-    frozen = file.read_text()
-    sources = {"frozen": frozen, "not frozen": frozen.replace("    gc.freeze()\n", "")}
+    files = [case.folder / place for place in ("rest_api/live.py", "gunicorn/gunicorn-config.py")]
+    frozen = [file.read_text() for file in files]
+    sources = {"frozen": frozen, "not frozen": [source.replace("gc.freeze()", "pass") for source in frozen]}
     found: dict[str, list[float]] = {name: [] for name in sources}
     for _ in range(rounds):
         for name, source in sources.items():
-            file.write_text(source)
+            for file, text in zip(files, source, strict=True):
+                file.write_text(text)
             found[name].append(_fired(case, asked).p99)
             print(f"{name}: p99 {found[name][-1]:.1f} ms", flush=True)
     return {name: median(p99) for name, p99 in found.items()}
