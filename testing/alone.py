@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-# Files that take long come first, so that no process is left with one at the end. Files that measure come before them: a long test
-# among these would keep the other process waiting.
+# Files that take long come first, so that no process is left with one at the end. Files that measure come before them:
+# a long test among these would keep the other process waiting.
 LONG = ["test_random_pipelines", "test_random_tables", "test_container", "test_readme"]
 
 
