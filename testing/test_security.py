@@ -35,7 +35,9 @@ def stranger(server: Server) -> Iterator[httpx.Client]:
 def routes(server: Server) -> list[tuple[str, str]]:
     paths = server.client.get("/openapi.json").json()["paths"]
     return [
-        (method, path.format(model="classifier", version=1, endpoint="e")) for path, methods in paths.items() for method in methods
+        (method, path.format(model="classifier", version=1, endpoint="e"))
+        for path, methods in paths.items()
+        for method in methods
     ]
 
 

@@ -36,15 +36,27 @@ def _shares(whole: int, parts: int) -> list[int]:
 def fire(given: list[Order], tally: Tally, show: Callable[[], None]) -> None:
     """Carries the orders out, adding to the tally what comes of them. Ctrl-C ends it early."""
     with crew(given) as (pipes, processes):
-        try:
-            follow(pipes, tally, show)
-        except KeyboardInterrupt:
-            tally.hopeless = "interrupted"
+        with interruptible(tally):
             follow(pipes, tally, show)
         for process in processes:
             process.join()
         if any(process.exitcode for process in processes):
             tally.hopeless = tally.hopeless or "a process of the load test ended by itself"
+
+
+@contextmanager
+def interruptible(tally: Tally) -> Iterator[None]:
+    """Ctrl-C makes the tally hopeless: an exception might come in the middle of a message. The second one raises."""
+
+    def interrupt(*_: object) -> None:
+        tally.hopeless = "interrupted"
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
