@@ -163,7 +163,7 @@ def train(tmp_path: Path, tables: dict[str, str], channel: str = "training", **h
         (data / channel / name).write_text(text)
     config.mkdir(parents=True)
     (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
-    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OPT_ML": str(tmp_path)}
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OPT_ML": str(tmp_path)}
     command = [str(ROOT / "gunicorn" / "start-server.sh"), "train"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     (tmp_path / "log").write_text(f"{done.returncode}\n{done.stdout}{done.stderr}")
