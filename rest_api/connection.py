@@ -8,7 +8,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ML.config.config import settings
 from rest_api import metrics
-from rest_api.cycle import WHOLE, Cycle, Run
+from rest_api.cycle import WHOLE, Cycle, Run, Whole
+from rest_api.heads import Head, Heads
 from rest_api.outbox import OneWrite, Outbox
 
 MOST_HEAD = 64 * 1024
@@ -25,6 +26,8 @@ class Protocol(HttpToolsProtocol):
 
     silent: ClassVar[dict["Protocol", None]] = {}
     """Connections that have sent nothing yet, the oldest first."""
+
+    heads: ClassVar = Heads()
 
     _begun = 0.0
     _answered = 0.0
@@ -51,9 +54,15 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop with what has come."""
+        begins = not self._begun and self._idle
+        if begins and (found := self.heads.find(data)):
+            self._again(*found)
+            return
         before = self.cycle
         super().data_received(data)
         if self._hot:
+            if begins and not self._begun:
+                self._learn(data)
             self._run()
         # Where another request was whole in it, most of the data may have been that one's.
         if self._begun and self.cycle is before and not self._in_body:
@@ -61,6 +70,20 @@ class Protocol(HttpToolsProtocol):
             if self._head > MOST_HEAD:
                 metrics.refused("headers")
                 self._refuse(431, f"The request's head is larger than {MOST_HEAD} bytes; send fewer or shorter headers")
+
+    def _learn(self, data: bytes) -> None:
+        """Where the data was one hot request, whole, the next such need not be parsed."""
+        cycle, front = self._hot
+        if cycle.keep_alive and not cycle.waiting_for_100_continue:
+            self.heads.learn(data, cycle.scope, front)
+
+    def _again(self, head: Head, body: bytes) -> None:
+        """Answers a request whose head is known."""
+        self.silent.pop(self, None)
+        self.scope = {**head.scope, "server": self.server, "client": self.client, "state": self.app_state.copy()}
+        self.scope["headers"] = list(head.scope["headers"])
+        self.cycle = Whole(self, body)
+        Run(self.cycle.run_asgi(head.front), self.tasks)
 
     def on_message_begin(self) -> None:
         """Called by the parser for each request."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Coroutine
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from rest_api.outbox import OneWrite
 
@@ -54,6 +54,34 @@ class Cycle(RequestResponseCycle):
             lines = _lines(self.default_headers)
             Cycle.default = self.default_headers, lines
         return lines
+
+
+class Whole(Cycle):
+    """One whose request has come in one piece."""
+
+    def __init__(self, protocol: HttpToolsProtocol, body: bytes) -> None:
+        super().__init__(
+            scope=protocol.scope,
+            transport=protocol.transport,
+            flow=protocol.flow,
+            logger=protocol.logger,
+            access_logger=protocol.access_logger,
+            access_log=protocol.access_log,
+            default_headers=protocol.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=True,
+            on_response=protocol.on_response_complete,
+        )
+        self._unread: bytes | None = body
+        self.more_body = False
+
+    async def receive(self) -> Any:
+        """ASGI's `receive`: the body, and then nothing until the end."""
+        body, self._unread = self._unread, None
+        if body is None or self.disconnected or self.response_complete:
+            return await super().receive()
+        return {"type": "http.request", "body": body, "more_body": False}
 
 
 class Run:
