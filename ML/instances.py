@@ -67,7 +67,7 @@ class Instances:
 
     def _converted(self, as_arrays: bool, validate: str, body: Any, most_rows: int) -> Request:
         try:
-            found = getattr(self.arrays if as_arrays else self.objects, validate)(body)
+            found = getattr((self.arrays if as_arrays else self.objects).validator, validate)(body)
         except ValidationError as error:
             raise self._refused(error, body, as_arrays) from None
         rows = found["instances"]

@@ -39,21 +39,21 @@ async def _load(live: Live, names: list[str]) -> None:
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: "Application") -> AsyncIterator[None]:
     """Loads the live versions after the fork: an OpenMP region before it hangs the workers."""
     cap_threads()
-    app.state.live = Live()
+    app.live = Live()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, "load", initializer=cap_threads))
-    app.state.batches = metrics.tally.queue = Batches(settings(), cap_threads)
+    app.batches = metrics.tally.queue = Batches(settings(), cap_threads)
     metrics.tally.sink = exposition.take
     # A worker that takes the place of another serves again with its first model; the others follow.
     first = settings().default_model
     with suppress(Problem):
-        await app.state.live.take(first)
-    others = asyncio.create_task(_load(app.state.live, [name for name in estimators.names() if name != first]))
+        await app.live.take(first)
+    others = asyncio.create_task(_load(app.live, [name for name in estimators.names() if name != first]))
     yield
     others.cancel()
-    app.state.batches.close()
+    app.batches.close()
     metrics.hand_on()
 
 
@@ -63,10 +63,13 @@ class Application(FastAPI):
     It stands before FastAPI's own layers, not among them, so that the hot routes need not pass those.
     """
 
+    live: Live
+    batches: Batches
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         given = settings()
-        self.state.draining = False
+        self.draining = False
         self.lane = HotLane(self, super().__call__)
         front: ASGIApp = Guard(self.lane, given)
         if given.cors_origins:

@@ -57,7 +57,7 @@ async def document(request: Request) -> dict[str, Any]:
     _secure(found)
     for model in estimators.names():
         try:
-            _describe(found, await request.app.state.live.take(model), model)
+            _describe(found, await request.app.live.take(model), model)
         except Problem:  # no version yet: the general description stands
             continue
     return found

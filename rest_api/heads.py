@@ -1,43 +1,46 @@
-"""Heads of hot requests that came before: a client sends the same bytes again, and what they say is known then."""
+"""Heads of hot requests: a client sends the same bytes again, and what they say need not be found out anew."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
-
-from starlette.types import ASGIApp, Scope
 
 END = b"\r\n\r\n"
 MOST = 256
-"""Heads that are kept, in each worker."""
+"""Heads that a worker keeps."""
 
 MOST_BYTES = 4096
 """Of a head that is kept."""
 
+SAME = "fast_ml.same_head"
+"""The ASGI extension: a dict for what depends on the head alone, shared by all requests with that head."""
+
 
 class Head(NamedTuple):
-    """What the parser read from it, the bytes of the body that it announces, and what answers such a request."""
+    """What the parser found in it, the bytes of body that it announces, and what answers such a request."""
 
     scope: dict[str, Any]
     length: int
-    front: ASGIApp
+    front: Any
 
 
 class Heads:
-    """Heads by their bytes. Equal bytes at the beginning of a message are parsed alike."""
+    """Heads by their bytes: equal ones, at the beginning of a request, are parsed alike."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, Head] = {}
 
     def find(self, data: bytes) -> tuple[Head, bytes] | None:
-        """The head and the body, where the data is one whole request whose head is known."""
+        """Head and body, where the data is one whole request and its head is known."""
         end = data.find(END) + len(END)
         head = self._known.get(data[:end])
         return (head, data[end:]) if head and len(data) - end == head.length else None
 
-    def learn(self, data: bytes, scope: Scope, front: ASGIApp) -> None:
-        """Keeps the head of a request that was parsed, where all of the data is that request."""
-        end = data.find(END) + len(END)
-        length = dict(scope["headers"]).get(b"content-length", b"")
-        if end > MOST_BYTES or not length.isdigit() or len(data) - end != int(length):
-            return
-        if len(self._known) == MOST:
-            self._known.clear()
-        self._known[data[:end]] = Head({**scope, "headers": tuple(scope["headers"])}, int(length), front)
+    def learn(self, data: bytes, scope: Mapping[str, Any], front: Any) -> None:
+        """Keeps the head of a request that was parsed, unless the data is not that request alone."""
+        end, said = data.find(END) + len(END), dict(scope["headers"])
+        length = said.get(b"content-length", b"")
+        whole = length.isdigit() and len(data) - end == int(length) and b"transfer-encoding" not in said
+        if whole and end <= MOST_BYTES:
+            if len(self._known) == MOST:
+                self._known.clear()
+            extensions = {**scope["extensions"], SAME: {}}
+            self._known[data[:end]] = Head({**scope, "extensions": extensions}, int(length), front)

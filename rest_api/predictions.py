@@ -57,7 +57,7 @@ FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"s
 
 async def take(request: Request, model: str) -> Predictor:
     """The live predictor of a model, which the log line names."""
-    found: Live = request.app.state.live
+    found: Live = request.app.live
     live = found.fresh.get(model) or await found.take(model)
     request.scope["log"].version = live.name
     return live
@@ -65,16 +65,16 @@ async def take(request: Request, model: str) -> Predictor:
 
 async def ready(request: Request) -> Predictor:
     """The default model's predictor, once it has answered its check rows. Raises NotReady; also before the end."""
-    if request.app.state.draining:
+    if request.app.draining:
         raise NotReady("The server is about to end; it accepts no more in SHUTDOWN_DELAY seconds")
-    live: Predictor = await request.app.state.live.take(settings().default_model)
+    live: Predictor = await request.app.live.take(settings().default_model)
     return live
 
 
 async def of_json(request: Request, model: str, fields: Fields = prediction) -> Response:
     """The answer to `{"instances": [...]}`, with these fields."""
     live = await take(request, model)
-    batches: Batches = request.app.state.batches
+    batches: Batches = request.app.batches
     batches.check(live)
     check_content_type(request.scope, b"application/json")
     body = await read_body(request.receive)
@@ -94,7 +94,7 @@ async def of_form(request: Request) -> Response:
     form = await run(len(body), forms.parse, body, content_type)
     data, target = form.file("csv_file"), form.fields.get("target_variable", "")
     live = await take(request, form.fields.get("model") or settings().default_model)
-    batches: Batches = request.app.state.batches
+    batches: Batches = request.app.batches
     batches.check(live)
     if target not in ("", live.target.name):
         said = f"version {live.name} predicts {live.target.name}, not {target}"
@@ -139,5 +139,5 @@ async def run(size: int, function: Callable[..., T], *arguments: Any) -> T:
 
 async def predict(request: Request, live: Predictor, columns: Columns, rows: int, probabilities: bool) -> Answer:
     """The answer for converted rows, a sequence for each column, whose callers share calls of the model."""
-    batches: Batches = request.app.state.batches
+    batches: Batches = request.app.batches
     return await batches.predict(live, columns, rows, probabilities)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ML.config.config import Settings
 from rest_api import metrics
+from rest_api.heads import SAME
 from rest_api.protocols import enabled
 from rest_api.protocols.enabled import protocols
 from rest_api.protocols.protocol import pattern
@@ -60,9 +61,14 @@ class Guard:
             self.accepted += _known(settings.predict_user, settings.predict_pass)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lets the request through, or refuses it."""
+        """Lets the request through, or refuses it. Settings don't change: one head is always judged alike."""
         if scope["type"] != "http":
             await self._other(scope, receive, send)
+            return
+        same: dict[str, str] | None = scope.get("extensions", {}).get(SAME)
+        if same:
+            scope["log"].user = same["user"]
+            await self.app(scope, receive, send)
             return
         headers, refuse = dict(scope["headers"]), partial(_refuse, scope, receive, send)
         length = headers.get(b"content-length", b"0")
@@ -79,6 +85,8 @@ class Guard:
         if length.isdigit() and int(length) > self.most:
             await refuse(413, TOO_LARGE.format(length.decode(), self.most))
             return
+        if same is not None and user:
+            same["user"] = user
         await (self.counted if b"transfer-encoding" in headers else self.app)(scope, receive, send)
 
     def _user(self, header: bytes) -> str | None:

@@ -74,7 +74,7 @@ async def invoke(request: Request) -> Response:
     header.
     """
     live = await predictions.take(request, settings().default_model)
-    request.app.state.batches.check(live)
+    request.app.batches.check(live)
     kind, header = _content_type(request)
     accept = ",".join(request.headers.getlist("accept"))
     accepted(accept, formats.JSON)

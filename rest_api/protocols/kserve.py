@@ -45,7 +45,7 @@ async def names() -> dict[str, list[str]]:
 @router.get("/v1/models/{model}", summary="Whether a model can answer")
 async def readiness(request: Request, model: str) -> Readiness:
     """200 when it can; else 503 with the reason."""
-    await request.app.state.live.take(model)
+    await request.app.live.take(model)
     return Readiness(name=model, ready=True)
 
 

@@ -123,7 +123,7 @@ async def infer(request: Request) -> Response:
     """One input for each column, or one matrix with all columns in order."""
     path = request.path_params
     live = await _take(request, path["model"], path.get("version"))
-    request.app.state.batches.check(live)
+    request.app.batches.check(live)
     size, encoding, accept = _headers(request)
     body = await read_body(request.receive)
     if encoding:
@@ -188,7 +188,7 @@ async def _take(request: Request, model: str, version: str | None) -> Predictor:
 
 async def _indexed(request: Request, name: str) -> Index:
     try:
-        live = await request.app.state.live.take(name)
+        live = await request.app.live.take(name)
     except Problem as problem:
         return Index(name=name, version="", state="UNAVAILABLE", reason=str(problem))
     return Index(name=name, version=str(live.card.version), state="READY", reason="")
