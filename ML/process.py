@@ -24,9 +24,13 @@ def sign(model: str, version: int, pid: int) -> None:
 
 
 def step_back(pid: int) -> None:
-    """Puts a training behind the requests, from its first import on: those take seconds."""
-    with suppress(OSError):  # it has ended already
+    """Puts a training behind the requests, from its first import on: those take seconds.
+
+    Where memory runs out, it is what the kernel ends, and no worker: proc(5), oom_score_adj.
+    """
+    with suppress(OSError):  # it has ended already, or this is no Linux
         os.setpriority(os.PRIO_PROCESS, pid, PRIORITY)
+        Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
 
 
 def settle(model: str, version: int) -> None:

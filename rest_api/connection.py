@@ -37,7 +37,7 @@ class Protocol(Limited):
     def _again(self, head: Head, body: bytes) -> None:
         """Runs a request whose head is known."""
         self.silent.pop(self, None)
-        own = {"client": self.client, "server": self.server, "state": self.app_state.copy()}
+        own = {"client": self.client, "server": self.server, "scheme": self.scheme, "state": self.app_state.copy()}
         self.scope = {**head.scope, **own}  # type: ignore[typeddict-item]
         self.cycle = Whole(self, body)
         Run(self.cycle.run_asgi(head.front), self.tasks)

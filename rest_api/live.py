@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import time
+from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
 
@@ -84,7 +85,7 @@ class Live:
             )
             found = Held(
                 stamp,
-                before.predictor,
+                before.predictor or await asyncio.to_thread(_before, model),
                 f"The live version of {model} can't be loaded: {error}",
                 time.monotonic() + RETRY,
             )
@@ -102,6 +103,17 @@ def _loaded(model: str) -> Predictor:
     if estimators.outdated(found.card.source):
         log.warning("ML/src has changed since %s was trained; train it again", found.name)
     return found
+
+
+def _before(model: str) -> Predictor | None:
+    """The newest version from before the live one that can be loaded: a worker that starts knows no better."""
+    live = store.current(model) or 0
+    for card in (card for card in store.cards(model) if card.version < live and card.state == "ready"):
+        with suppress(Exception):  # the next may be sound
+            found = predictor.load(model, card.version).measured()
+            log.warning("serving %s in its place", found.name)
+            return found
+    return None
 
 
 def _stamp(model: str) -> Stamp:

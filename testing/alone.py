@@ -10,7 +10,7 @@ import pytest
 
 # Files that take long come first, so that no process is left with one at the end. Files that measure come before them:
 # a long test among these would keep the other process waiting.
-LONG = ["test_random_pipelines", "test_random_tables", "test_container", "test_readme"]
+LONG = ["test_random_pipelines", "test_random_tables", "test_container", "test_platforms", "test_readme"]
 
 
 @contextmanager

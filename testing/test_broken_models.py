@@ -6,9 +6,11 @@ from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 import skops.io
-from conftest import Server, eventually
+from callers import callers, said
+from conftest import PASSWORD, USER, Server, eventually
 
 ROW = {"x": 3, "y": 4}
 TABLE = "x,y,label\n" + "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(60))
@@ -60,17 +62,35 @@ def test_a_damaged_version_is_refused_and_the_good_one_serves(
     bad = server.train(TABLE, "label", force="true").raise_for_status().json()["version"]
     server.client.put("/models/classifier/current", json={"version": good}).raise_for_status()
     assert server.predict([ROW]).json()["model_version"] == good
-    damage(server.models_dir / "classifier" / str(bad) / "model.skops")
-    refused = server.client.put("/models/classifier/current", json={"version": bad})
-    assert refused.status_code in (409, 422) and says in str(refused.json()["detail"]), refused.text
-    # Somebody points at it all the same, past the API.
-    pointer = server.models_dir / "classifier" / "current"
-    before = server.log.count("can't be loaded")
-    pointer.with_name("aside").write_text(f"{bad}\n")
-    pointer.with_name("aside").replace(pointer)
-    for _ in range(5):
-        assert server.predict([ROW]).json()["model_version"] == good
-    assert eventually(lambda: server.log.count("can't be loaded") > before)
+    with callers(server.url, ROW) as answers:
+        damage(server.models_dir / "classifier" / str(bad) / "model.skops")
+        refused = server.client.put("/models/classifier/current", json={"version": bad})
+        assert refused.status_code in (409, 422) and says in str(refused.json()["detail"]), refused.text
+        # Somebody points at it all the same, past the API.
+        pointer = server.models_dir / "classifier" / "current"
+        before, asked = server.log.count("can't be loaded"), len(answers)
+        pointer.with_name("aside").write_text(f"{bad}\n")
+        pointer.with_name("aside").replace(pointer)
+        assert eventually(lambda: server.log.count("can't be loaded") > before)
+        assert eventually(lambda: len(answers) > asked + 20)
+    assert len(said(answers)) == 1 and said(answers).pop()[0] == good
     assert says in server.log.split("can't be loaded")[-1]
     assert server.client.get("/health/ready").json()["model_version"] == good
     assert 'outcome="failed"' in server.client.get("/metrics").text
+
+
+def test_a_worker_that_starts_serves_the_version_before_a_damaged_one(server: Server) -> None:
+    versions = [server.train(TABLE, "label", force="true").json()["version"] for _ in range(3)]
+    good, held, bad = versions
+    truncate(server.models_dir / "classifier" / str(bad) / "model.skops")
+    truncate(server.models_dir / "classifier" / str(held) / "model.skops")
+    server.stop()
+    server.client = httpx.Client(base_url=server.url, auth=(USER, PASSWORD), timeout=120)
+    server.start()
+    answer = server.predict([ROW])
+    assert (answer.status_code, answer.json()["model_version"]) == (200, good), answer.text
+    assert f"classifier/{bad}/model.skops" in server.log.split("can't be loaded")[1]
+    assert f"serving classifier/{good} in its place" in server.log
+    assert server.client.get("/health/ready").json()["model_version"] == good
+    newest = server.train(TABLE, "label", force="true").json()["version"]
+    assert server.predict([ROW]).json()["model_version"] == newest

@@ -3,69 +3,21 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
-from conftest import ROOT, _free_port
+from conftest import ROOT
+from containers import IMAGE, MODELS, Container, curl, docker, image, run
 
-IMAGE, BASE = "fast-api-ml", "fast-ml"
-MODELS = "/app/ML/saved_models"
-STARTS = 90  # seconds that a start may take on a busy machine
+__all__ = ["image", "run"]
+BASE = "fast-ml"
 PASSWORD = "only for this test"
 HARDENED = ("--read-only", "--cap-drop", "ALL", "--tmpfs", "/tmp")
 
 Say = Callable[[str], None]
-
-
-def docker(*arguments: str, check: bool = True) -> str:
-    """What `docker ...` printed, both streams."""
-    ended = subprocess.run(
-        ["docker", *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    assert not check or ended.returncode == 0, ended.stdout[-3000:]
-    return ended.stdout.strip()
-
-
-class Container:
-    """A container of the image; its port is published on a free one of this machine."""
-
-    def __init__(self, *options: str, port: int = 8000, command: str = "") -> None:
-        self.url = f"http://127.0.0.1:{(free := _free_port())}"
-        self.id = docker("run", "--detach", "--publish", f"{free}:{port}", *options, IMAGE, *command.split())
-
-    def until(self, done: Callable[[], Any]) -> Any:
-        """The first true answer of `done`; fails if the container ends or takes too long."""
-        deadline = time.monotonic() + STARTS
-        while not (found := done()):
-            assert self.state("Running") == "true", self.log
-            assert time.monotonic() < deadline, self.log
-            time.sleep(0.1)
-        return found
-
-    def ready(self) -> "Container":
-        self.until(lambda: "ready" in curl(f"{self.url}/health/ready"))
-        return self
-
-    def state(self, field: str) -> str:
-        return docker("inspect", "--format", f"{{{{.State.{field}}}}}", self.id)
-
-    def sh(self, script: str) -> str:
-        return docker("exec", self.id, "sh", "-c", script)
-
-    @property
-    def log(self) -> str:
-        return docker("logs", self.id)
-
-
-def curl(*arguments: str) -> str:
-    """What curl printed of the answer's body; nothing while nobody answers."""
-    return subprocess.run(["curl", "--silent", *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE).stdout
 
 
 def commands(log: str) -> list[str]:
@@ -88,29 +40,6 @@ def flow(container: Container, **environment: str) -> None:
     assert re.fullmatch(r"Test accuracy : \d+\.\d\d %", table["output"])
     assert rows["predictions"] == ["setosa"]
     assert trained["version"] == table["model_version"] == rows["model_version"]
-
-
-@pytest.fixture(scope="module")
-def image() -> str:
-    """The image, built by the README's command."""
-    there = shutil.which("docker") and not subprocess.run(["docker", "info"], capture_output=True).returncode
-    if not there:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("there is no Docker engine")
-    docker("build", "-t", IMAGE, ".")
-    return IMAGE
-
-
-@pytest.fixture
-def run(image: str) -> Iterator[Callable[..., Container]]:
-    """Starts a container; all are removed afterwards, with their anonymous volumes."""
-    with ExitStack() as stack:
-
-        def start(*options: str, port: int = 8000, command: str = "") -> Container:
-            container = Container(*options, port=port, command=command)
-            stack.callback(docker, "rm", "--force", "--volumes", container.id)
-            return container
-
-        yield start
 
 
 @pytest.fixture
@@ -239,57 +168,3 @@ def test_an_app_image_on_the_base_image_is_built_in_seconds(image: str, say: Say
     say(f"the build on the base image took {took:.0f} s")
     docker("rmi", f"{IMAGE}:on-base")
     assert took < 60
-
-
-def opt_ml(tmp_path: Path) -> Path:
-    """SageMaker's folders with a table to train from."""
-    root = tmp_path / "ml"
-    for name in "input/data/training", "input/config", "model", "output":
-        (root / name).mkdir(parents=True)
-    lines = (ROOT / "ML" / "data" / "train.csv").read_text().split()[1:]
-    swapped = [",".join([*line.split(",")[-1:], *line.split(",")[:-1]]) for line in lines]
-    (root / "input" / "data" / "training" / "part.csv").write_text("\n".join(swapped))
-    (root / "input" / "config" / "hyperparameters.json").write_text('{"target": "species"}')
-    return root
-
-
-def test_sagemaker_trains_and_serves(run: Callable[..., Container], image: str, tmp_path: Path) -> None:
-    root = opt_ml(tmp_path)
-    docker("build", "-t", f"{image}:sagemaker", "--target", "sagemaker", ".")
-    try:
-        docker("run", "--rm", "--volume", f"{root}:/opt/ml", f"{image}:sagemaker", "train")
-        assert (root / "model" / "classifier" / "current").read_text() == "1\n"
-        # As an endpoint has it, read-only; the default image serves it too, which is not root.
-        model = ("--volume", f"{root / 'model'}:/opt/ml/model:ro", "--env", "OPEN_PROTOCOLS=sagemaker", "--read-only")
-        served = run(*model, "--tmpfs", "/tmp", port=8080, command="serve")
-        served.until(lambda: curl("--output", os.devnull, "--write-out", "%{http_code}", f"{served.url}/ping") == "200")
-        csv = ("--header", "Content-Type: text/csv", "--data", "5.1,3.5,1.4,0.2")
-        assert curl(*csv, f"{served.url}/invocations") == "setosa\n"
-        assert "x1" in curl(*csv[:2], "--data", "1,2", f"{served.url}/invocations")
-        served.until(lambda: served.state("Health.Status") == "healthy")
-        (root / "input" / "data" / "training" / "part.csv").write_text("a,1\n")
-        docker("run", "--rm", "--volume", f"{root}:/opt/ml", f"{image}:sagemaker", "train", check=False)
-        assert "10 or more" in (root / "output" / "failure").read_text()
-    finally:
-        docker("run", "--rm", "--volume", f"{root}:/opt/ml", "--entrypoint", "rm", f"{image}:sagemaker", "-r", *(
-            f"/opt/ml/{name}" for name in ("model/classifier", "output/failure")), check=False)  # fmt: skip
-        docker("rmi", f"{image}:sagemaker")
-
-
-def test_vertex_chooses_port_routes_and_store(run: Callable[..., Container], tmp_path: Path) -> None:
-    folder = tmp_path / "bucket"
-    folder.mkdir()
-    copied = run().ready()
-    docker("cp", f"{copied.id}:{MODELS}/classifier", str(folder))
-    container = run(
-        *("--volume", f"{folder}:/gcs/bucket/model:ro", "--env", "AIP_STORAGE_URI=gs://bucket/model"),
-        *("--env", "AIP_HTTP_PORT=7080", "--env", "AIP_HEALTH_ROUTE=/alive", "--env", "AIP_PREDICT_ROUTE=/ask:predict"),
-        *("--env", "OPEN_PROTOCOLS=vertex"),
-        port=7080,
-    )
-    container.until(
-        lambda: curl("--output", os.devnull, "--write-out", "%{http_code}", f"{container.url}/alive") == "200"
-    )
-    json_body = ("--header", "Content-Type: application/json", "--data", '{"instances": [[5.1, 3.5, 1.4, 0.2]]}')
-    assert json.loads(curl(*json_body, f"{container.url}/ask:predict")) == {"predictions": ["setosa"]}
-    container.until(lambda: container.state("Health.Status") == "healthy")

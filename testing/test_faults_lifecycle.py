@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import aiohttp
@@ -65,7 +66,7 @@ class Load:
         self.server, self.callers = server, callers
         self.statuses: Counter = Counter()
         self.failures: list[tuple[float, str]] = []
-        self.answered = 0.0
+        self.times: list[float] = []
         self.ended = False
 
     async def call(self, client: aiohttp.ClientSession, number: int) -> None:
@@ -77,7 +78,7 @@ class Load:
                     found = await answer.json()
                 self.statuses[answer.status] += 1
                 assert answer.status != 200 or found["predictions"] == [number]
-                self.answered = time.monotonic()
+                self.times.append(time.monotonic())
             except aiohttp.ClientConnectorError:  # not accepted
                 await asyncio.sleep(0.02)
             except (aiohttp.ClientError, OSError) as error:
@@ -116,23 +117,14 @@ def test_a_worker_that_is_killed_fails_its_own_requests_only_and_is_replaced(ech
     assert load.statuses[200] > 200
 
 
-def test_served_again_in_two_seconds_where_the_only_worker_is_killed(echo: Callable[..., Server]) -> None:
-    server = echo(WEB_CONCURRENCY="1")
-    seconds = []
+def test_served_again_in_two_seconds_where_the_only_worker_is_killed_under_load(echo: Callable[..., Server]) -> None:
+    server, gaps = echo(WEB_CONCURRENCY="1"), []
     for _ in range(5):
-        os.kill(workers(server)[0], signal.SIGKILL)
-        started = time.monotonic()
-        assert eventually(lambda: answers(server), 10)
-        seconds.append(time.monotonic() - started)
-    assert sorted(seconds)[2] < 2, seconds  # the median: other programs may be at work here
-
-
-def answers(server: Server) -> bool:
-    try:
-        url = f"{server.url}/predict"
-        return httpx.post(url, json={"instances": [[1]]}, auth=(USER, PASSWORD), timeout=10).status_code == 200
-    except httpx.TransportError:
-        return False
+        load = Load(server, 20)
+        asyncio.run(load.during(lambda: os.kill(workers(server)[0], signal.SIGKILL), 3))
+        assert set(load.statuses) == {200} and len(load.failures) <= 20, load.failures
+        gaps.append(max(later - one for one, later in pairwise(load.times)))
+    assert sorted(gaps)[2] < 2, gaps  # the median: other programs may be at work here
 
 
 @pytest.mark.parametrize("delay", [0, 2])
@@ -148,7 +140,7 @@ def test_every_request_that_was_accepted_is_answered_at_the_end(echo: Callable[.
     assert not load.failures, load.failures
     assert set(load.statuses) == {200}
     assert server.process.wait(12) == 0
-    assert load.answered - seen[0] >= 0.9 * delay
+    assert load.times[-1] - seen[0] >= 0.9 * delay
 
 
 def test_before_the_end_the_server_says_that_it_is_not_ready(echo: Callable[..., Server]) -> None:

@@ -5,13 +5,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
+from callers import callers, said
 from conftest import PASSWORD, USER, Server, eventually
 from projects import SLOW
 
@@ -100,14 +100,14 @@ def listing(server: Server, folder: str) -> list[str]:
 def test_a_store_that_can_not_be_written_fails_the_training_and_not_the_server(
     small: Server, harm: str, mend: str, word: str
 ) -> None:
-    assert live(small) == {1}
-    version = begin(small, 4).json()["version"]
-    assert eventually(lambda: card(small, version)["stage"] == "fit", 30)
-    with ThreadPoolExecutor(1) as pool:
+    with callers(small.url, ROW) as answers:
+        assert live(small) == {1}
+        version = begin(small, 4).json()["version"]
+        assert eventually(lambda: card(small, version)["stage"] == "fit", 30)
         inside(small, harm)
         try:
             assert status(small, version, "failed")
-            refused = pool.submit(begin, small, 0).result()
+            refused = begin(small, 0)
             assert (refused.status_code, "can't be written" in refused.json()["detail"]) == (507, True)
             assert word in refused.json()["detail"] and "make it writable" in refused.json()["detail"]
             assert live(small) == {1}
@@ -116,9 +116,10 @@ def test_a_store_that_can_not_be_written_fails_the_training_and_not_the_server(
             assert moved.status_code == 507
         finally:
             inside(small, mend)
-    assert status(small, version, "failed") and live(small) == {1}
-    newest = small.train(table(0), "y", force="true").json()
-    assert newest["live"] is True and live(small) == {newest["version"]}
+        assert status(small, version, "failed") and live(small) == {1}
+        newest = small.train(table(0, "b"), "y", force="true").json()
+        assert newest["live"] is True and live(small) == {newest["version"]}
+    assert len(answers) > 50 and said(answers) == {(1, "a"), (newest["version"], "b")}
     assert listing(small, str(version)) == ["card.json"]
     assert [name for name in listing(small, "") if not name.isdigit()] == ["current", "lock", "training"]
     small.client.put("/models/slow/current", json={"version": 1})

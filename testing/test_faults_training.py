@@ -3,16 +3,14 @@
 import os
 import random
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx2 as httpx
 import pytest
-from conftest import PASSWORD, USER, Server, eventually
+from callers import Answers, callers
+from conftest import Server, eventually
 from projects import MAJORITY, PLAIN
 
 pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.timeout(900)]
@@ -36,31 +34,7 @@ def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
     return serve(project, BOOTSTRAP="false", DEFAULT_MODEL="plain", WEB_CONCURRENCY="4", LOG_LEVEL="warning")
 
 
-@contextmanager
-def load(server: Server, callers: int = 2) -> Iterator[list[tuple[int, Any]]]:
-    """Callers who predict all the time, on a new connection now and then, so that each worker is asked."""
-    ended, answers = threading.Event(), list[tuple[int, Any]]()
-
-    def call() -> None:
-        while not ended.is_set():
-            with httpx.Client(base_url=server.url, auth=(USER, PASSWORD), timeout=30) as client:
-                for _ in range(20):
-                    answer = client.post("/predict", json={"instances": [BOTH]})
-                    answers.append((answer.status_code, answer.json()))
-                    time.sleep(0.02)  # two CPUs have a training to do besides
-
-    threads = [threading.Thread(target=call) for _ in range(callers)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield answers
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join()
-
-
-def check(answers: list[tuple[int, Any]], labels: dict[int, str]) -> None:
+def check(answers: Answers, labels: dict[int, str]) -> None:
     """No request failed, and each answer is that of the version it names."""
     assert len(answers) > 100 and {status for status, _ in answers} == {200}
     for _, body in answers:
@@ -86,7 +60,7 @@ def view(server: Server, version: int) -> dict[str, Any]:
 def test_a_training_killed_at_fifty_random_moments_harms_nothing(server: Server) -> None:
     chance, labels, ends = random.Random(0), {1: "a"}, []
     assert server.train(TABLES["a"], "y").json()["version"] == 1
-    with load(server) as answers:
+    with callers(server.url, BOTH) as answers:
         for turn in range(50):
             label = "bbaa"[turn % 4]
             version = begin(server, label)
@@ -123,7 +97,7 @@ def memory(server: Server) -> float:
 def test_fifty_retrains_of_two_tables_under_load_fail_no_request_and_keep_no_memory(server: Server) -> None:
     labels, used = {1: "a"}, []
     assert server.train(TABLES["a"], "y").json()["version"] == 1
-    with load(server) as answers:
+    with callers(server.url, BOTH) as answers:
         for turn in range(1, 51):
             label = "ab"[turn % 2]
             labels[turn + 1] = label

@@ -16,7 +16,7 @@ class Unavailable(Exception):
 def python(name: str, requirements: Sequence[str], where: Path = FOLDER) -> Path:
     """The Python of an environment with these requirements; kept from one run to the next. Raises Unavailable."""
     folder = where / name
-    stamp, wanted = folder / "requirements.json", _stamp(requirements)
+    stamp, wanted = folder / "requirements.json", _stamp(folder, requirements)
     if not stamp.is_file() or stamp.read_text() != wanted:
         print(f"making the environment of {name} ...", flush=True)
         _call(sys.executable, "-m", "venv", "--clear", str(folder))
@@ -35,11 +35,10 @@ def versions(name: str, packages: Sequence[str]) -> dict[str, str]:
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
 
 
-def _stamp(requirements: Sequence[str]) -> str:
-    # By what the files say, not by where they are.
-    return json.dumps(
-        [sys.version, *(Path(each).read_text() if each.startswith("/") else each for each in requirements)]
-    )
+def _stamp(folder: Path, requirements: Sequence[str]) -> str:
+    # Its commands name their Python by its path: a folder that was moved is made anew.
+    said = [Path(each).read_text() if each.startswith("/") else each for each in requirements]
+    return json.dumps([sys.version, str(folder), *said])
 
 
 def _call(*command: str) -> str:

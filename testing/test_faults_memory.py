@@ -1,0 +1,59 @@
+"""A training for which the memory does not suffice: the kernel ends it, and it alone."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from callers import callers, said
+from containers import Container, curl, image, run
+
+__all__ = ["image", "run"]
+pytestmark = [pytest.mark.faults, pytest.mark.alone]
+
+PASSWORD = "only for this test"
+MEMORY = "700m"
+HUNGRY = """
+import numpy as np
+class Hungry:
+    def fit(self, X, y):
+        kept = []
+        while len(X) > 100:
+            kept.append(np.ones(2**20))
+        self.answer = y[0]
+    def predict(self, X): return [self.answer] * len(X)
+def build(): return Hungry()
+def score(model, X, y): return {"share": 1.0}
+"""
+
+
+def table(rows: int) -> str:
+    return "x,y\n" + "".join(f"{i},a\n{i},b\n" for i in range(rows // 2))
+
+
+def test_a_training_that_takes_all_memory_is_ended_and_no_worker_is(
+    run: Callable[..., Container], tmp_path: Path
+) -> None:
+    estimator = tmp_path / "hungry.py"
+    estimator.write_text(HUNGRY)
+    estimator.chmod(0o644)
+    limits = ("--memory", MEMORY, "--memory-swap", MEMORY)
+    settings = ("--env", f"SERVICE_PASS={PASSWORD}", "--env", "DEFAULT_MODEL=hungry", "--env", "WEB_CONCURRENCY=2")
+    container = run(*limits, *settings, "--volume", f"{estimator}:/app/ML/src/hungry.py:ro")
+    container.until(lambda: curl(f"{container.url}/health/live"))
+
+    def train(rows: int) -> dict[str, object]:
+        (tmp_path / "table.csv").write_text(table(rows))
+        fields = ("--form", f"csv_file=@{tmp_path}/table.csv", "--form", "target_variable=y")
+        answer = curl("--user", f"admin:{PASSWORD}", *fields, f"{container.url}/train_model")
+        return dict(json.loads(answer))
+
+    live = train(60)
+    assert live["live"] is True, live
+    processes = container.sh("pgrep -f gunicorn | sort")
+    with callers(container.url, {"x": 1}, password=PASSWORD) as answers:
+        for _ in range(3):
+            assert "was killed by signal 9, in the stage fit; was there enough memory?" in str(train(200)["detail"])
+    assert len(answers) > 20 and said(answers) == {(1, "a")}
+    assert container.sh("pgrep -f gunicorn | sort") == processes
+    assert train(80)["live"] is True
