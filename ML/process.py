@@ -26,10 +26,11 @@ def sign(model: str, version: int, pid: int) -> None:
 def step_back(pid: int) -> None:
     """Puts a training behind the requests, from its first import on: those take seconds.
 
-    Where memory runs out, it is what the kernel ends, and no worker: proc(5), oom_score_adj.
+    Where memory runs out, it is what the kernel ends first: proc(5), oom_score_adj.
     """
-    with suppress(OSError):  # it has ended already, or this is no Linux
+    with suppress(OSError):  # it has ended already
         os.setpriority(os.PRIO_PROCESS, pid, PRIORITY)
+    with suppress(OSError):  # the same, or this is no Linux
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
 
 

@@ -68,10 +68,9 @@ def bootstrap(model: str) -> None:
 
 
 def _is_current(model: str, path: Path, target_variable: str) -> bool:
-    live = store.current(model)
-    if live is None:
-        return False
     try:
+        if (live := store.current(model)) is None:
+            return False
         card = store.read(model, live)
     except Problem as error:  # the other models, and a new training of this one, still work
         log.error("%s", error)

@@ -69,7 +69,7 @@ class Application(FastAPI):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         given = settings()
-        self.draining = False
+        self.state.draining = False
         self.lane = HotLane(self, super().__call__)
         front: ASGIApp = Guard(self.lane, given)
         if given.cors_origins:

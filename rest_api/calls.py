@@ -33,7 +33,10 @@ def answer(key: Key, batch: Batch) -> list[Answer | Exception]:
     """The answer of each piece. A batch that raises is halved until only the guilty piece fails."""
     predictor, probabilities = key
     try:
-        columns = [list(chain.from_iterable(parts)) for parts in zip(*map(_rows, batch), strict=True)]
+        parts = list(map(_rows, batch))
+        columns = (
+            parts[0] if len(parts) == 1 else [list(chain.from_iterable(each)) for each in zip(*parts, strict=True)]
+        )
         whole = predictor.predict(predictor.table(columns), probabilities)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary: whatever a model raises goes to its caller
         if len(batch) == 1:

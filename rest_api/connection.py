@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from rest_api.cycle import WHOLE, Cycle, Run, Whole
-from rest_api.heads import Head, Heads
+from rest_api.heads import SAME, Head, Heads
 from rest_api.limited import Limited
 
 
@@ -25,18 +25,16 @@ class Protocol(Limited):
             return
         super().data_received(data)
         if self._hot:
-            if begins and not self._begun:
-                self._learn(data, *self._hot)
+            cycle, front = self._hot
+            # Before it is run, which changes both.
+            scope = {**cycle.scope}
+            again = begins and not self._begun and cycle.keep_alive and not cycle.waiting_for_100_continue
             self._run()
-
-    def _learn(self, data: bytes, cycle: Cycle, front: Any) -> None:
-        """Keeps a hot request's head, if another request with it would be treated no otherwise."""
-        if cycle.keep_alive and not cycle.waiting_for_100_continue:
-            self.heads.learn(data, cycle.scope, front)
+            if again:
+                self.heads.learn(data, scope, front)
 
     def _again(self, head: Head, body: bytes) -> None:
         """Runs a request whose head is known."""
-        self.silent.pop(self, None)
         own = {"client": self.client, "server": self.server, "scheme": self.scheme, "state": self.app_state.copy()}
         self.scope = {**head.scope, **own}  # type: ignore[typeddict-item]
         self.cycle = Whole(self, body)
@@ -54,7 +52,7 @@ class Protocol(Limited):
         hot = getattr(self.config.app, "hot", None)  # another app around ours may need tasks
         if hot and (front := hot(cycle.scope)):
             cycle.__class__ = Cycle  # uvicorn makes its own
-            cycle.scope["extensions"] = {WHOLE: {}}
+            cycle.scope["extensions"] = {WHOLE: {}, SAME: {}}
             self._hot = cycle, front  # type: ignore[assignment]
         else:
             super()._start_asgi_task(cycle, app)

@@ -35,12 +35,11 @@ class Heads:
         return (head, data[end:]) if head and len(data) - end == head.length else None
 
     def learn(self, data: bytes, scope: Mapping[str, Any], front: Any) -> None:
-        """Keeps the head of a request that was parsed, unless the data is not that request alone."""
+        """Keeps the head of a request that was parsed and let in, unless the data is not that request alone."""
         end, said = data.find(END) + len(END), dict(scope["headers"])
         length = said.get(b"content-length", b"")
-        whole = length.isdigit() and len(data) - end == int(length) and b"transfer-encoding" not in said
-        if whole and end <= MOST_BYTES:
+        kept = end <= MOST_BYTES and length.isdigit() and scope["extensions"][SAME]
+        if kept and len(data) - end == int(length) and b"transfer-encoding" not in said:
             if len(self._known) == MOST:
                 self._known.clear()
-            extensions = {**scope["extensions"], SAME: {}}
-            self._known[data[:end]] = Head({**scope, "extensions": extensions}, int(length), front)
+            self._known[data[:end]] = Head({**scope}, int(length), front)

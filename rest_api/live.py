@@ -107,12 +107,14 @@ def _loaded(model: str) -> Predictor:
 
 def _before(model: str) -> Predictor | None:
     """The newest version from before the live one that can be loaded: a worker that starts knows no better."""
-    live = store.current(model) or 0
-    for card in (card for card in store.cards(model) if card.version < live and card.state == "ready"):
-        with suppress(Exception):  # the next may be sound
-            found = predictor.load(model, card.version).measured()
-            log.warning("serving %s in its place", found.name)
-            return found
+    with suppress(Exception):  # whatever is wrong with the store, it was said
+        live = store.current(model) or 0
+        for card in store.cards(model):
+            if card.version < live and card.state == "ready" and not card.held_back:
+                with suppress(Exception):  # the next may be sound
+                    found = predictor.load(model, card.version).measured()
+                    log.warning("serving %s in its place", found.name)
+                    return found
     return None
 
 

@@ -65,7 +65,7 @@ async def take(request: Request, model: str) -> Predictor:
 
 async def ready(request: Request) -> Predictor:
     """The default model's predictor, once it has answered its check rows. Raises NotReady; also before the end."""
-    if request.app.draining:
+    if request.app.state.draining:
         raise NotReady("The server is about to end; it accepts no more in SHUTDOWN_DELAY seconds")
     live: Predictor = await request.app.live.take(settings().default_model)
     return live

@@ -82,11 +82,12 @@ class Guard:
             asked_by_page = headers.get(b"sec-fetch-mode", b"navigate") != b"navigate"
             await refuse(401, UNAUTHORIZED, QUIET if asked_by_page else CHALLENGE)
             return
-        if length.isdigit() and int(length) > self.most:
+        # The parser takes any number of leading zeros; int() would not.
+        if length.isdigit() and int(length[-20:]) > self.most:
             await refuse(413, TOO_LARGE.format(length.decode(), self.most))
             return
-        if same is not None and user:
-            same["user"] = user
+        if same is not None:
+            same["user"] = user or "-"
         await (self.counted if b"transfer-encoding" in headers else self.app)(scope, receive, send)
 
     def _user(self, header: bytes) -> str | None:

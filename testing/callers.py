@@ -25,8 +25,10 @@ def callers(url: str, row: Mapping[str, Any], many: int = 2, password: str = PAS
                     try:
                         answer = client.post("/predict", json={"instances": [row]})
                         answers.append((answer.status_code, answer.json()))
-                    except httpx.TransportError as error:
+                    except (httpx.TransportError, ValueError) as error:
                         answers.append((0, repr(error)))
+                    if ended.is_set():
+                        return
                     time.sleep(0.02)  # two CPUs have a training to do besides
 
     threads = [threading.Thread(target=call) for _ in range(many)]

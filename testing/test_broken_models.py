@@ -79,18 +79,31 @@ def test_a_damaged_version_is_refused_and_the_good_one_serves(
     assert 'outcome="failed"' in server.client.get("/metrics").text
 
 
-def test_a_worker_that_starts_serves_the_version_before_a_damaged_one(server: Server) -> None:
-    versions = [server.train(TABLE, "label", force="true").json()["version"] for _ in range(3)]
-    good, held, bad = versions
-    truncate(server.models_dir / "classifier" / str(bad) / "model.skops")
-    truncate(server.models_dir / "classifier" / str(held) / "model.skops")
+def restart(server: Server) -> None:
     server.stop()
     server.client = httpx.Client(base_url=server.url, auth=(USER, PASSWORD), timeout=120)
     server.start()
+
+
+def test_a_worker_that_starts_serves_the_version_before_a_damaged_one(server: Server) -> None:
+    good, damaged, live = [server.train(TABLE, "label", force="true").json()["version"] for _ in range(3)]
+    for version in (damaged, live):
+        truncate(server.models_dir / "classifier" / str(version) / "model.skops")
+    restart(server)
     answer = server.predict([ROW])
     assert (answer.status_code, answer.json()["model_version"]) == (200, good), answer.text
-    assert f"classifier/{bad}/model.skops" in server.log.split("can't be loaded")[1]
+    assert f"classifier/{live}/model.skops" in server.log.split("can't be loaded")[1]
     assert f"serving classifier/{good} in its place" in server.log
     assert server.client.get("/health/ready").json()["model_version"] == good
     newest = server.train(TABLE, "label", force="true").json()["version"]
     assert server.predict([ROW]).json()["model_version"] == newest
+
+
+def test_a_pointer_that_names_no_version_is_mended_without_a_restart(server: Server) -> None:
+    good = server.train(TABLE, "label", force="true").json()["version"]
+    (server.models_dir / "classifier" / "current").write_text("nonsense\n")
+    restart(server)
+    for _ in range(3):
+        assert server.predict([ROW]).status_code == 503
+    assert server.client.put("/models/classifier/current", json={"version": good}).status_code == 200
+    assert server.predict([ROW]).json()["model_version"] == good
