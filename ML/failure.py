@@ -85,7 +85,7 @@ def sweep(model: str) -> None:
 
 
 def tidy(model: str) -> None:
-    """The same at a server's start, unless a training is under way. A store that is broken or can't be written stays as it is."""
+    """The same at a server's start, unless a training is under way. What is broken stays as it is."""
     if store.folder(model).is_dir():
         with suppress(OSError, Problem), store.locked(model, process.LOCK, wait=False):
             sweep(model)
