@@ -26,8 +26,7 @@ class Protocol(Limited):
         super().data_received(data)
         if self._hot:
             cycle, front = self._hot
-            # Before it is run, which changes both.
-            scope = {**cycle.scope}
+            scope: dict[str, Any] = {**cycle.scope}  # as the parser left it: the app adds to it
             again = begins and not self._begun and cycle.keep_alive and not cycle.waiting_for_100_continue
             self._run()
             if again:

@@ -1,6 +1,5 @@
 """Heads of hot requests: a client sends the same bytes again, and what they say need not be found out anew."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 END = b"\r\n\r\n"
@@ -34,7 +33,7 @@ class Heads:
         head = self._known.get(data[:end])
         return (head, data[end:]) if head and len(data) - end == head.length else None
 
-    def learn(self, data: bytes, scope: Mapping[str, Any], front: Any) -> None:
+    def learn(self, data: bytes, scope: dict[str, Any], front: Any) -> None:
         """Keeps the head of a request that was parsed and let in, unless the data is not that request alone."""
         end, said = data.find(END) + len(END), dict(scope["headers"])
         length = said.get(b"content-length", b"")
@@ -42,4 +41,4 @@ class Heads:
         if kept and len(data) - end == int(length) and b"transfer-encoding" not in said:
             if len(self._known) == MOST:
                 self._known.clear()
-            self._known[data[:end]] = Head({**scope}, int(length), front)
+            self._known[data[:end]] = Head(scope, int(length), front)

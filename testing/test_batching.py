@@ -1,7 +1,9 @@
 """Callers share calls of the model and nothing else, through the real server."""
 
 import asyncio
+import os
 import re
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +109,33 @@ def test_a_bad_row_does_not_fail_its_neighbour(server: Server, model: str) -> No
             assert "poison" in str(found) or "log tells why" in str(found)
         else:
             assert (status, found) == (200, [place, place])
+
+
+def calls(server: Server, model: str) -> float:
+    time.sleep(0.5)  # counts are handed on every 0.2 s
+    found = re.search(rf'fast_ml_batch_rows_count{{model="{model}"}} (\S+)', server.client.get("/metrics").text)
+    return float(found[1]) if found else 0
+
+
+def test_callers_who_come_at_once_share_calls_though_each_before_was_alone(server: Server) -> None:
+    worker = int(Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()[0])
+
+    async def run() -> float:
+        async with session() as client:
+            everybody = [(200, [number]) for number in range(64)]
+            # Their connections are there already: new ones come to the worker one by one.
+            assert await asyncio.gather(*(ask(client, server, [number]) for number in range(64))) == everybody
+            for number in range(20):
+                assert await ask(client, server, [number]) == (200, [number])
+            before = calls(server, "echo")
+            os.kill(worker, signal.SIGSTOP)  # so that all have come when it looks
+            asked = [asyncio.create_task(ask(client, server, [number])) for number in range(64)]
+            await asyncio.sleep(1)
+            os.kill(worker, signal.SIGCONT)
+            assert await asyncio.gather(*asked) == everybody
+            return calls(server, "echo") - before
+
+    assert asyncio.run(run()) <= 8
 
 
 def test_a_quick_model_is_asked_on_the_event_loop_and_one_that_was_slow_there_in_the_thread(server: Server) -> None:
