@@ -38,6 +38,12 @@ class OverTime(Problem):
     status = 504
 
 
+class OverMemory(Problem):
+    """It needs more memory than serving can spare."""
+
+    status = 507
+
+
 class StoreUnwritable(Problem):
     """The disk is full or read-only."""
 
@@ -117,6 +123,11 @@ def _reason(card: Card, code: int | None) -> Problem:
         return OverTime(
             f"the training took longer than {settings().train_timeout} s, and was ended in the stage {card.stage}; "
             "send fewer rows or raise TRAIN_TIMEOUT"
+        )
+    if code == -process.SHORT:
+        return OverMemory(
+            f"the memory does not suffice for the training, which was ended in the stage {card.stage}; "
+            "send fewer rows or give the server more memory"
         )
     if code == os.EX_IOERR:
         return StoreUnwritable()

@@ -12,7 +12,12 @@ from ML import store
 from ML.config.config import settings
 
 LOCK = "training"
-PRIORITY = 10
+PRIORITY = 19
+"""The last: a processor that requests keep busy gives a training a seventieth, too little to show in their p99."""
+
+SHORT = signal.SIGUSR1
+"""What ends a training for which the memory does not suffice: nothing else sends it, so its exit code says why."""
+
 LOOK = 0.5
 """Seconds between two looks for somebody's wish to stop."""
 

@@ -93,7 +93,7 @@ def test_who_does_not_wait_is_told_where_to_look(server: Server) -> None:
 def test_a_training_steps_back_behind_the_requests_before_it_imports_anything(server: Server) -> None:
     version = begin(server, 2).json()["version"]
     assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in workers(server) if pid != trainer(server)} == {0}
-    assert os.getpriority(os.PRIO_PROCESS, trainer(server)) == 10
+    assert os.getpriority(os.PRIO_PROCESS, trainer(server)) == 19
     assert Path(f"/proc/{trainer(server)}/oom_score_adj").read_text() == "1000\n"
     assert eventually(lambda: card(server, version)["status"] == "live", 60)
 
