@@ -19,13 +19,13 @@ class Group(NamedTuple):
     held: tuple[str, str]
 
 
-def short() -> bool:
-    """Whether less is left than serving needs, in this container or on this machine; swap does not count.
+def spare() -> float:
+    """Bytes that are left beyond what serving needs, in this container or on this machine; swap does not count.
 
-    A system that tells nothing has enough.
+    Infinite where the system tells nothing.
     Sources: proc_meminfo(5); cgroup-v2.rst and cgroup-v1/memory.rst of the kernel's documentation.
     """
-    return min(_machine(), _container()) < KEPT
+    return min(_machine(), _container()) - KEPT
 
 
 def _machine() -> float:

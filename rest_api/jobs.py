@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -14,7 +15,10 @@ from ML.errors import Problem
 from rest_api import metrics
 
 POLL = 0.02
-"""Seconds between two looks at a training: in these, one that takes 2 GB a second takes 40 MB."""
+"""Seconds between two looks whether a training has ended."""
+
+HASTE = 4e9
+"""Bytes a second that a training may take, at most: so much later need nobody look again how many are left."""
 
 _watched: set[asyncio.Task[Card]] = set()
 
@@ -135,9 +139,13 @@ def _told(card: Card, code: int) -> Card:
 
 async def _watch(card: Card, run: subprocess.Popen[bytes]) -> Card:
     """The card when the process has ended, or had to: where memory runs out, all that is served stands still."""
+    look = time.monotonic()
     while (code := run.poll()) is None:
-        if memory.short():
-            run.send_signal(process.SHORT)
+        if time.monotonic() >= look:
+            spare = memory.spare()
+            if spare < 0:
+                run.send_signal(process.SHORT)
+            look += spare / HASTE
         await asyncio.sleep(POLL)
     # Somebody else who looks whether it lives may have its lock at this moment.
     while (ended := await asyncio.to_thread(_told, card, code)).state == "training":  # noqa: ASYNC110
