@@ -13,7 +13,7 @@ from ML.config.config import settings
 
 LOCK = "training"
 PRIORITY = 19
-"""The last: a processor that requests keep busy gives a training a seventieth, too little to show in their p99."""
+"""The lowest, for systems that have no SCHED_IDLE."""
 
 SHORT = signal.SIGUSR1
 """What ends a training for which the memory does not suffice: nothing else sends it, so its exit code says why."""
@@ -31,10 +31,13 @@ def sign(model: str, version: int, pid: int) -> None:
 def step_back(pid: int) -> None:
     """Puts a training behind the requests, from its first import on: those take seconds.
 
-    Where memory runs out, it is what the kernel ends first: proc(5), oom_score_adj.
+    It runs while they leave a processor idle: at a mere nice 19 they wait for its turn to end, 4 ms on common kernels
+    (sched(7), SCHED_IDLE). Where memory runs out, it is what the kernel ends first (proc(5), oom_score_adj).
     """
     with suppress(OSError):  # it has ended already
         os.setpriority(os.PRIO_PROCESS, pid, PRIORITY)
+    with suppress(OSError, AttributeError):  # the same, or this is no Linux
+        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
     with suppress(OSError):  # the same, or this is no Linux
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
 

@@ -94,6 +94,7 @@ def test_a_training_steps_back_behind_the_requests_before_it_imports_anything(se
     version = begin(server, 2).json()["version"]
     assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in workers(server) if pid != trainer(server)} == {0}
     assert os.getpriority(os.PRIO_PROCESS, trainer(server)) == 19
+    assert os.sched_getscheduler(trainer(server)) == os.SCHED_IDLE
     assert Path(f"/proc/{trainer(server)}/oom_score_adj").read_text() == "1000\n"
     assert eventually(lambda: card(server, version)["status"] == "live", 60)
 
