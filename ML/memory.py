@@ -1,12 +1,13 @@
 """How much memory is left. A kernel that has none stalls every process for as long as it looks for some."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-KEPT = 64 * 2**20
-"""Bytes that serving needs: with less, a server's own code is read from the disk again and again."""
+KEPT, SHARE = 64 * 2**20, 0.05
+"""Bytes that serving needs, and the share of a larger memory: with less, code is read from the disk again and again."""
 
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -25,21 +26,25 @@ def spare() -> float:
     Infinite where the system tells nothing.
     Sources: proc_meminfo(5); cgroup-v2.rst and cgroup-v1/memory.rst of the kernel's documentation.
     """
-    return min(_machine(), _container()) - KEPT
+    return min(_beyond(_machine), _beyond(_container))
 
 
-def _machine() -> float:
-    with suppress(OSError, KeyError):
-        return int(_table(Path("/proc/meminfo"))["MemAvailable:"]) * 1024
+def _beyond(told: Callable[[], tuple[int, int]]) -> float:
+    with suppress(OSError, KeyError, ValueError, StopIteration):  # there is no such file, or the limit is `max`
+        whole, left = told()
+        return left - max(KEPT, whole * SHARE)
     return float("inf")
 
 
-def _container() -> float:
-    with suppress(OSError, KeyError, ValueError, StopIteration):  # there is no group, or its limit is `max`
-        group = _group()
-        used = _table(group.folder / "memory.stat")
-        return int((group.folder / group.limit).read_text()) - sum(int(used[name]) for name in group.held)
-    return float("inf")
+def _machine() -> tuple[int, int]:
+    found = _table(Path("/proc/meminfo"))
+    return int(found["MemTotal:"]) * 1024, int(found["MemAvailable:"]) * 1024
+
+
+def _container() -> tuple[int, int]:
+    group = _group()
+    limit, used = int((group.folder / group.limit).read_text()), _table(group.folder / "memory.stat")
+    return limit, limit - sum(int(used[name]) for name in group.held)
 
 
 def _table(file: Path) -> dict[str, str]:
