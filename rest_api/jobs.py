@@ -17,8 +17,8 @@ from rest_api import metrics
 POLL = 0.02
 """Seconds between two looks whether a training has ended."""
 
-HASTE = 4e9
-"""Bytes a second that a training may take, at most: so much later need nobody look again how many are left."""
+HASTE, SOON = 4e9, 0.005
+"""Bytes a second that a training takes at most, which tells when to look again how many are left; the least wait."""
 
 _watched: set[asyncio.Task[Card]] = set()
 
@@ -139,14 +139,13 @@ def _told(card: Card, code: int) -> Card:
 
 async def _watch(card: Card, run: subprocess.Popen[bytes]) -> Card:
     """The card when the process has ended, or had to: where memory runs out, all that is served stands still."""
-    look = time.monotonic()
+    look = 0.0
     while (code := run.poll()) is None:
-        if time.monotonic() >= look:
-            spare = memory.spare()
-            if spare < 0:
+        if (now := time.monotonic()) >= look:
+            if (spare := memory.spare()) < 0:
                 run.send_signal(process.SHORT)
-            look += spare / HASTE
-        await asyncio.sleep(POLL)
+            look = now + max(spare / HASTE, SOON)
+        await asyncio.sleep(min(POLL, look - now))
     # Somebody else who looks whether it lives may have its lock at this moment.
     while (ended := await asyncio.to_thread(_told, card, code)).state == "training":  # noqa: ASYNC110
         await asyncio.sleep(POLL)
