@@ -11,7 +11,7 @@ from ML.config.config import Settings
 from ML.predictor import QUICK, Answer, Predictor
 from rest_api import metrics
 from rest_api.admission import Admission
-from rest_api.calls import Call, answer, count, joined
+from rest_api.calls import Call, answer, count
 from rest_api.waiting import Batch, Columns, Job, Key, Waiting
 
 TURNS = 10
@@ -180,12 +180,10 @@ class Batches:
             key[0].target.classes,
             [result.predictions for result in results if isinstance(result, Answer)],
         )
-        for (job, _, end), result in zip(batch, results, strict=True):
+        for (job, start, _), result in zip(batch, results, strict=True):
             if job.future.done():
                 continue
             if isinstance(result, Exception):
                 job.future.set_exception(result)
-                continue
-            job.answers.append(result)
-            if end == job.rows:
-                job.future.set_result(joined(job.answers))
+            else:
+                job.add(start, result)

@@ -37,13 +37,21 @@ def answer(key: Key, batch: Batch) -> list[Answer | Exception]:
         columns = (
             parts[0] if len(parts) == 1 else [list(chain.from_iterable(each)) for each in zip(*parts, strict=True)]
         )
-        whole = predictor.predict(predictor.table(columns), probabilities)
+        whole = _complete(predictor.predict(predictor.table(columns), probabilities), count(batch))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary: whatever a model raises goes to its caller
         if len(batch) == 1:
             return [_carried(error)]
         half = len(batch) // 2
         return answer(key, batch[:half]) + answer(key, batch[half:])
     return list(_split(whole, batch))
+
+
+def _complete(whole: Answer, rows: int) -> Answer:
+    """Raise RuntimeError unless each row has its prediction and, where asked for, its probabilities."""
+    counts = {len(whole.predictions), rows if whole.probabilities is None else len(whole.probabilities)}
+    if counts != {rows}:
+        raise RuntimeError(f"The model answered {counts} rows for {rows}")
+    return whole
 
 
 def _carried(error: Exception | SystemExit) -> Exception:
@@ -65,11 +73,3 @@ def _split(whole: Answer, batch: Batch) -> Iterator[Answer]:
         shares = whole.probabilities
         yield Answer(whole.predictions[first:last], shares[first:last] if shares is not None else None)
         first = last
-
-
-def joined(answers: list[Answer]) -> Answer:
-    """The answer to a job from those of its pieces."""
-    if len(answers) == 1:
-        return answers[0]
-    shares = None if answers[0].probabilities is None else [row for a in answers for row in a.probabilities or ()]
-    return Answer([label for answer in answers for label in answer.predictions], shares)

@@ -82,7 +82,7 @@ async def of_json(request: Request, model: str, fields: Fields = prediction) -> 
         asked = await asyncio.to_thread(live.instances.parse, body, settings().max_rows)
     else:
         asked = live.instances.parse(body, settings().max_rows)
-    answer = await batches.predict(live, asked.columns, asked.rows, asked.probabilities)
+    answer = await predict(request, live, asked.columns, asked.rows, asked.probabilities)
     found = fields(live.card, answer, asked.unused)
     return _response(found) if len(body) <= SMALL else await asyncio.to_thread(_response, found)
 
@@ -101,7 +101,7 @@ async def of_form(request: Request) -> Response:
         raise Invalid.at("body", "target_variable", msg=said, type="target_invalid", input=target)
     size = len(data) if data[:2] != GZIP else SMALL + 1
     found, columns, labels = await run(size, _read, live, data, target)
-    answer = await batches.predict(live, columns, len(columns[0]), form.flag("probabilities"))
+    answer = await predict(request, live, columns, len(columns[0]), form.flag("probabilities"))
     unused = live.schema.unused([*found.header, *found.unnamed], live.target.name)
     return await run(
         max(size, 16 * len(columns[0])), _scored, live, answer, labels, prediction(live.card, answer, unused)
@@ -138,6 +138,12 @@ async def run(size: int, function: Callable[..., T], *arguments: Any) -> T:
 
 
 async def predict(request: Request, live: Predictor, columns: Columns, rows: int, probabilities: bool) -> Answer:
-    """The answer for converted rows, a sequence for each column, whose callers share calls of the model."""
+    """Return the answer for converted rows, a sequence for each column. Callers share calls of the model.
+
+    Every route gets its answers here. Raises RuntimeError unless there is one prediction for each row.
+    """
     batches: Batches = request.app.batches
-    return await batches.predict(live, columns, rows, probabilities)
+    answer = await batches.predict(live, columns, rows, probabilities)
+    if len(answer.predictions) != rows:
+        raise RuntimeError(f"{live.name} has {len(answer.predictions)} predictions for {rows} rows")
+    return answer

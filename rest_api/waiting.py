@@ -19,14 +19,32 @@ Batch = list[tuple["Job", int, int]]
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """The rows of one caller, a sequence for each column, and what is answered of them."""
+    """The rows of one caller, a sequence for each column, and the answers of their pieces."""
 
     columns: Columns
     rows: int
     future: "asyncio.Future[Answer]"
     begun: int = 0
-    answers: list[Answer] = field(default_factory=list)
+    answered: int = 0
+    """How many of its rows have an answer."""
+    pieces: dict[int, Answer] = field(default_factory=dict)
+    """By the first row of each: one on the event loop can end before an earlier one in the thread."""
     since: float = field(default_factory=time.perf_counter)
+
+    def add(self, start: int, answer: Answer) -> None:
+        """Take the answer of the piece that begins at this row. The job is done when all of its rows have one."""
+        self.pieces[start] = answer
+        self.answered += len(answer.predictions)
+        if self.answered == self.rows:
+            self.future.set_result(joined([self.pieces[first] for first in sorted(self.pieces)]))
+
+
+def joined(answers: list[Answer]) -> Answer:
+    """Return the answer to a job from those of its pieces, in order."""
+    if len(answers) == 1:
+        return answers[0]
+    shares = None if answers[0].probabilities is None else [row for a in answers for row in a.probabilities or ()]
+    return Answer([label for answer in answers for label in answer.predictions], shares)
 
 
 class Waiting:
