@@ -25,13 +25,13 @@ _host = f"[{_set.host}]" if ":" in _set.host else _set.host
 
 bind = f"{_host}:{_set.port}"
 workers = _set.workers
-worker_class = "rest_api.worker.Worker"
+worker_class = "rest_api.server.worker.Worker"
 
 # The libraries are loaded once and their memory is shared; models are loaded by each worker.
 preload_app = True
 
 # A worker that has not come to life, or whose event loop has stood still, for this many seconds is replaced.
-timeout = 120
+timeout = 20
 graceful_timeout = _set.graceful_timeout + _set.shutdown_delay
 
 # Longer than the 60 s of common load balancers: one that reuses a connection while we close it answers 502.

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import Context
 from weakref import WeakKeyDictionary
 
 from ML.config.config import Settings
@@ -51,6 +52,8 @@ class Batches:
         self._lone_calls = 0
         self._came = False
         self._loop = asyncio.get_running_loop()
+        # A call answers several callers: it runs in the context of none of them.
+        self._context = Context()
         self._slow: WeakKeyDictionary[Predictor, float] = WeakKeyDictionary()
         self._thread = ThreadPoolExecutor(1, "predict", initializer=initializer)
 
@@ -82,7 +85,7 @@ class Batches:
             self._lone_calls = 0
             return False
         self._came = True
-        self._loop.call_soon(self._next_turn)
+        self._loop.call_soon(self._next_turn, context=self._context)
         return rows <= self._most_rows and self._quick(predictor, rows)
 
     def _next_turn(self) -> None:
@@ -112,7 +115,7 @@ class Batches:
         if self._arrived == arrived or not turns or any(queue.full for queue in self._queues.values()):
             self._send_off()
         else:
-            self._loop.call_soon(self._gather, self._arrived, turns - 1)
+            self._loop.call_soon(self._gather, self._arrived, turns - 1, context=self._context)
 
     def _send_off(self) -> None:
         """Calls the models, the predictors in turn; after a while on the loop others pass first."""
@@ -121,7 +124,7 @@ class Batches:
             if batch := self._take(key):
                 self._call(key, batch)
                 if self._queues and time.perf_counter() > until:
-                    self._loop.call_soon(self._send_off)
+                    self._loop.call_soon(self._send_off, context=self._context)
                     return
         self._gathering = False
 
@@ -153,9 +156,9 @@ class Batches:
         if not self._quick(key[0], rows):
             call = Call(key, batch, self._admission.pace(key[0]).of(rows), 0.0 if self._calls else begun)
             self._calls.append(call)
-            self._thread.submit(answer, key, batch).add_done_callback(self._answered)
+            self._thread.submit(Context().run, answer, key, batch).add_done_callback(self._answered)
             return
-        results = answer(key, batch)
+        results = Context().run(answer, key, batch)
         seconds = time.perf_counter() - begun
         self._admission.pace(key[0]).learn(rows, seconds)
         self._deliver(key, batch, results)

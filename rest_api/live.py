@@ -7,6 +7,7 @@ import math
 import os
 import time
 from contextlib import suppress
+from contextvars import Context
 from functools import cache
 from typing import NamedTuple
 
@@ -59,14 +60,14 @@ class Live:
         if held.predictor is None:
             raise NotReady(held.problem)
         if not self.fresh:
-            asyncio.get_running_loop().call_soon(self.fresh.clear)
+            asyncio.get_running_loop().call_soon(self.fresh.clear, context=Context())
         self.fresh[model] = held.predictor
         return held.predictor
 
     async def _load_once(self, model: str) -> Held:
         """Loads in a thread; all requests that see the pointer moved wait for the same load."""
         if model not in self._loading:
-            self._loading[model] = asyncio.create_task(self._load(model, _stamp(model)))
+            self._loading[model] = asyncio.create_task(self._load(model, _stamp(model)), context=Context())
         return await asyncio.shield(self._loading[model])
 
     async def _load(self, model: str, stamp: Stamp) -> Held:

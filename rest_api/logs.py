@@ -6,6 +6,7 @@ import random
 import re
 import sys
 import time
+from contextvars import Context
 from dataclasses import dataclass
 from functools import lru_cache
 from logging.handlers import WatchedFileHandler
@@ -100,7 +101,7 @@ class RequestLog:
         path = scope["raw_path"].decode("ascii", "replace")
         if not self._lines:
             self._time = _now()
-            asyncio.get_running_loop().call_soon(self._write)
+            asyncio.get_running_loop().call_soon(self._write, context=Context())
         self._lines.append(self._text(self._time, line, scope["method"], path, 1000 * seconds))
 
     def _write(self) -> None:

@@ -7,6 +7,7 @@ import asyncio
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextvars import Context
 from itertools import chain
 from typing import Any, Protocol
 
@@ -100,7 +101,7 @@ def answered(method: str, route: str, status: int, seconds: float) -> None:
         tally.sum_up()
     if not tally.due:
         tally.due = True
-        asyncio.get_running_loop().call_later(PERIOD, _periodically)
+        asyncio.get_running_loop().call_later(PERIOD, _periodically, context=Context())
 
 
 def batch(model: str, rows: int, classes: tuple[Any, ...] | None, found: Iterable[Iterable[Any]]) -> None:
@@ -137,4 +138,4 @@ def _periodically() -> None:
     hand_on()
     tally.due = bool(tally.queue and tally.queue.rows)
     if tally.due:  # so that the depth goes down again
-        asyncio.get_running_loop().call_later(PERIOD, _periodically)
+        asyncio.get_running_loop().call_later(PERIOD, _periodically, context=Context())

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from ML.errors import Problem
 from rest_api import jobs
-from rest_api.cycle import WHOLE
+from rest_api.server.extensions import WHOLE
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 

@@ -13,10 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ML.config.config import Settings
 from rest_api import metrics
-from rest_api.heads import SAME
 from rest_api.protocols import enabled
 from rest_api.protocols.enabled import protocols
 from rest_api.protocols.protocol import pattern
+from rest_api.server.extensions import SAME
 
 HEALTH = frozenset({"/health/live", "/health/ready"})
 DOCS = frozenset(

@@ -186,3 +186,18 @@ def ready(server: Server) -> bool:
         return httpx.get(f"{server.url}/health/ready", timeout=10).status_code == 200
     except httpx.TransportError:
         return False
+
+
+def test_a_worker_that_stands_still_is_replaced_within_30_seconds(echo: Callable[..., Server]) -> None:
+    server = echo(WEB_CONCURRENCY="1")
+    (stopped,) = workers(server)
+    os.kill(stopped, signal.SIGSTOP)
+    assert eventually(lambda: stopped not in workers(server) and len(workers(server)) == 1, 30)
+    assert eventually(lambda: server.predict([[7]]).json()["predictions"] == [7])
+
+
+def test_a_model_that_takes_longer_to_load_than_a_worker_may_stand_still_is_served(echo: Callable[..., Server]) -> None:
+    # Each worker loads it as it starts, which calls it once: 9 s in which the event loop goes on.
+    server = echo(first=9, GUNICORN_CMD_ARGS="--timeout 6")
+    assert server.predict([[7]]).json()["predictions"] == [7]
+    assert "WORKER TIMEOUT" not in server.log

@@ -107,7 +107,7 @@ def test_a_refusal_comes_before_the_body(server: Server) -> None:
     async def probe() -> bytes:
         """What is answered within the bound to a head whose body never comes; nothing where there is room for it."""
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        head = f"POST /predict HTTP/1.1\r\nHost: x\r\nAuthorization: {HEADERS['Authorization']}\r\n"
+        head = f"POST /predict HTTP/1.1\r\nHost: localhost\r\nAuthorization: {HEADERS['Authorization']}\r\n"
         writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n".encode())
         try:
             return (await asyncio.wait_for(reader.read(64), BOUND)).split(b" ")[1]

@@ -30,7 +30,7 @@ def basic(user: str = USER, password: str = PASSWORD) -> str:
 
 
 def head(path: str = "/predict", *more: str, credentials: str = basic()) -> str:
-    return f"POST {path} HTTP/1.1\r\nHost: x\r\n{credentials}Content-Type: application/json\r\n{''.join(more)}"
+    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{credentials}Content-Type: application/json\r\n{''.join(more)}"
 
 
 def request(rows: int, *more: str, path: str = "/predict", credentials: str = basic()) -> bytes:
@@ -75,8 +75,8 @@ REQUESTS = [
     (request(0), 422, 0),
     (request(1, path="/models/nope/predict"), 404, 0),
     (chunked(2), 200, 2),
-    (f"GET /models HTTP/1.1\r\nHost: x\r\n{basic()}\r\n".encode(), 200, 0),
-    (b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n", 200, 0),
+    (f"GET /models HTTP/1.1\r\nHost: localhost\r\n{basic()}\r\n".encode(), 200, 0),
+    (b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, 0),
 ]
 
 
@@ -198,10 +198,3 @@ def test_an_older_version_of_http_closes_its_connection_each_time(server: Server
             assert Answers(sock).next()[0] == 200
             sock.sendall(request(1).replace(b"HTTP/1.1", b"HTTP/1.0"))
             assert b"".join(iter(lambda: sock.recv(65536), b"")).partition(b"\r\n\r\n")[2].startswith(b'{"pred')
-
-
-def test_a_length_of_many_digits(wire: socket.socket) -> None:
-    answers, zeros = Answers(wire), b"Content-Length: " + b"0" * 5000
-    for _ in range(3):
-        wire.sendall(request(1).replace(b"Content-Length: ", zeros))
-        assert answers.next()[0] == 200

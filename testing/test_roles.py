@@ -44,7 +44,7 @@ def status(server: Server, route: str, user: str, password: str) -> int:
     """The status of a request that announces a body of a megabyte and sends none of it."""
     method, path = route.format(model="classifier", version=999).split(" ")
     token = base64.b64encode(f"{user}:{password}".encode()).decode()
-    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {token}\r\n" + (
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {token}\r\n" + (
         "" if method == "GET" else "Content-Length: 1000000\r\nContent-Type: application/json\r\n"
     )
     with socket.create_connection(("127.0.0.1", server.port), timeout=1) as sock:

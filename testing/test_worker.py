@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 from conftest import PASSWORD, USER, Server
 
-HEAD = f"Host: x\r\nAuthorization: Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}\r\n"
+HEAD = f"Host: localhost\r\nAuthorization: Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_clients_that_reset_their_connection_take_nobodys_answer(server: Server)
 
 def test_a_refusal_of_a_hot_route_comes_at_once_while_its_body_is_awaited(server: Server) -> None:
     with connected(server) as sock:
-        sock.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
+        sock.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n")
         started = time.monotonic()
         assert sock.recv(65536).startswith(b"HTTP/1.1 401 ")
         assert time.monotonic() - started < 1.5

@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     read_timeout: int = Field(
         60, ge=1, description="Seconds in which a client must have sent its request, head and body; then 408"
     )
+    write_timeout: int = Field(
+        60, ge=1, description="Seconds in which a client must take 16 KB of its answer, or the rest; then it is cut off"
+    )
     max_connections: int = Field(
         1000, ge=1, description="Most connections of a worker; at more, one that is idle is closed"
     )

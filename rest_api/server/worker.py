@@ -11,7 +11,7 @@ from uvicorn_worker import UvicornWorker
 
 from ML.config.config import settings
 from rest_api import exposition
-from rest_api.connection import Protocol
+from rest_api.server.connection import Connection
 
 CLOSE = (b"connection", b"close")
 BOOT_ERROR = 3
@@ -42,7 +42,7 @@ class Server(uvicorn.Server):
 class Worker(UvicornWorker):  # type: ignore[misc]
     """What gunicorn runs."""
 
-    CONFIG_KWARGS = {"loop": "uvloop", "http": Protocol, "server_header": False}  # noqa: RUF012
+    CONFIG_KWARGS = {"loop": "uvloop", "http": Connection, "server_header": False}  # noqa: RUF012
 
     place: int
     """Which of the workers' places it has; gunicorn-config.py gives it before the fork."""
@@ -52,6 +52,14 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         self.config.app = self.wsgi
         server = Server(self.config)
         self._install_sigquit_handler()
+        beat = asyncio.create_task(self._beat())
         await server.serve(sockets=self.sockets)
+        beat.cancel()
         if not server.started:
             sys.exit(BOOT_ERROR)
+
+    async def _beat(self) -> None:
+        """Tell gunicorn that the event loop is alive, also at start, while models load, and at the end."""
+        while True:
+            self.notify()
+            await asyncio.sleep(self.timeout / 2)

@@ -1,0 +1,11 @@
+"""The ASGI extensions that this server offers, as keys of `scope["extensions"]`."""
+
+WHOLE = "fast_ml.whole"
+"""`http.response.start` may have a `body`, and is then the whole answer. Hot requests only."""
+
+SAME = "fast_ml.same_head"
+"""A dict for what depends on the request's headers alone. A client that sends the same bytes again on its connection
+finds the same dict. Hot requests only."""
+
+CONNECTION = "fast_ml.connection"
+"""A dict that lives as long as the connection, for what was learned about its client."""

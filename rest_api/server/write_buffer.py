@@ -1,0 +1,94 @@
+"""Buffers writes until the end of the event loop iteration, so that a client on another core wakes up once."""
+
+import asyncio
+import fcntl
+import sys
+import termios
+from collections.abc import Sized
+from contextvars import Context
+from typing import Any
+
+FLUSH_BYTES = 64 * 1024
+"""More than this is written at once."""
+
+
+class WriteBuffer:
+    """The connections of a worker that have something to write."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: list[BufferedTransport] = []
+
+    def add(self, transport: "BufferedTransport") -> None:
+        """Flush this transport at the end of the loop iteration."""
+        if not self._waiting:
+            self._loop.call_soon(self._flush, context=Context())  # not in the context of the request that came first
+        self._waiting.append(transport)
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for transport in waiting:
+            transport.flush()
+
+
+class BufferedTransport:
+    """A transport that keeps what is written until the end of the loop iteration, or until it is much."""
+
+    def __init__(self, transport: asyncio.Transport, buffer: WriteBuffer, tasks: Sized) -> None:
+        self._transport, self._buffer, self._tasks = transport, buffer, tasks
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._written = 0
+        # Asked for with each answer; __getattr__ would take longer.
+        self.is_closing = transport.is_closing
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Keep the data for the end of the loop iteration."""
+        if not self._parts:
+            self._buffer.add(self)
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > FLUSH_BYTES:
+            self.flush()
+
+    def write_answer(self, data: bytes) -> None:
+        """Write a whole answer; at once if no other request is running."""
+        if len(self._tasks) > 1 or self._parts:
+            self.write(data)
+        elif not self.is_closing():
+            self._written += len(data)
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close the connection once everything is written."""
+        self.flush()
+        self._transport.close()
+
+    def flush(self) -> None:
+        """Write what was kept, unless the client is gone: uvloop would raise, and other connections wait."""
+        parts, self._parts, self._size = self._parts, [], 0
+        if parts and not self.is_closing():
+            data = parts[0] if len(parts) == 1 else b"".join(parts)
+            self._written += len(data)
+            self._transport.write(data)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the client has not taken yet."""
+        return self._transport.get_write_buffer_size()
+
+    @property
+    def taken(self) -> int:
+        """Bytes that the client has taken since the connection began: the system holds some megabytes more for it."""
+        return self._written - self.unsent - _queued(self._transport.get_extra_info("socket"))
+
+
+def _queued(sock: Any) -> int:
+    """Bytes that the system has yet to deliver (Linux: SIOCOUTQ, tcp(7)); 0 where it does not tell."""
+    try:
+        return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0
