@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 N ?= 1000
+MINUTES ?= 30
 VENV := .venv
 BIN := $(VENV)/bin
 # Two processes; a file stays whole, as its later tests may need what the earlier ones trained. ARGS="-n 0": one.
@@ -10,7 +11,7 @@ PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults check format load benchmark lock image clean
+.PHONY: help run test test-faults test-soak check format load benchmark lock image clean
 
 help:  ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -26,6 +27,9 @@ test: $(VENV)/testing  ## Run all tests; less than 95% coverage fails
 
 test-faults: $(VENV)/testing  ## Run the tests that take minutes: what is killed, starved, broken or flooded
 	@$(BIN)/python $(PYTEST) -m faults $(ARGS)
+
+test-soak: $(VENV)/testing  ## Half an hour of mixed load beside kills and trainings; MINUTES=5 for less
+	@SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest -m soak -s $(ARGS)
 
 check: $(VENV)/testing  ## Check format, lint, types and who imports whom
 	@$(BIN)/python -m ruff format --check --quiet --diff .
