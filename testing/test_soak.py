@@ -35,7 +35,7 @@ ROUTES = [(route, ask) for route, ask in {**NAMED, **DEFAULT}.items() if "versio
 
 LOST = "lost with a killed worker"
 MOST_GROWTH = 1.15
-"""Of the worker that nobody kills, from the first quarter of the time to the last."""
+"""Of the worker that nobody kills, from the second quarter of the time to the last."""
 
 
 @dataclass
@@ -129,7 +129,9 @@ def test_every_answer_is_whole_and_right_and_memory_stays_flat(
 
     asyncio.run(run())
     quarter = max(1, len(story.memory) // 4)
-    early, late = (sorted(part)[len(part) // 2] for part in (story.memory[:quarter], story.memory[-quarter:]))
+    # The first quarter warms up: buffers and arenas grow to what the largest requests need.
+    parts = story.memory[quarter : 2 * quarter], story.memory[-quarter:]
+    early, late = (sorted(part)[len(part) // 2] for part in parts)
     print(f"seed {seed}: {dict(story.outcomes)}; memory {early / 2**20:.0f} MB, at the end {late / 2**20:.0f} MB")
     assert not story.wrong, story.wrong[:10]
     # Each caller has one request at a time, and only a worker that is killed takes one with it.
