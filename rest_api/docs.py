@@ -1,29 +1,29 @@
-"""Swagger UI with every asset local, and the OpenAPI document in the columns that the live models learned."""
+"""Swagger UI with every asset local, and the OpenAPI document of the live models."""
 
-import copy
-from typing import Any
+import asyncio
+from functools import lru_cache
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel
+from pydantic_core import to_json
 from starlette.responses import RedirectResponse
 
 from ML import estimators
-from ML.config.config import settings
 from ML.errors import Problem
 from ML.predictor import Predictor
-from rest_api.answers import Error
-from rest_api.protocols import enabled
-from rest_api.security import DOCS, HEALTH
+from rest_api import openapi
+from rest_api.rendered import Rendered
 
 router = APIRouter(include_in_schema=False)
 
-REF = "#/components/schemas/{model}"
+MOST = 4
+"""Documents kept: with and without credentials, below each path prefix, of which there is one."""
 
 
 def install(app: FastAPI) -> None:
     """Adds the pages and the document."""
+    app.state.documents = Documents(app)
     app.router.routes.extend(router.routes)
     app.mount("/docs", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")
 
@@ -37,79 +37,60 @@ async def home(request: Request) -> Response:
 @router.get("/docs")
 async def swagger(request: Request) -> Response:
     """Swagger UI."""
-    root = request.scope.get("root_path", "")
-    return get_swagger_ui_html(
+    return _page(request.app.title, request.scope.get("root_path", "")).answer(request.scope)
+
+
+@router.get("/openapi.json")
+async def document(request: Request) -> Response:
+    """The OpenAPI document as the models are now; its examples are those that they learned only with credentials."""
+    learned = request.scope["log"].user != "-"
+    documents: Documents = request.app.state.documents
+    found = await documents.take(request.scope.get("root_path", ""), learned)
+    return found.answer(request.scope)
+
+
+@lru_cache(MOST)
+def _page(title: str, root: str) -> Rendered:
+    html = get_swagger_ui_html(
         openapi_url=f"{root}/openapi.json",
-        title=f"{request.app.title} - Swagger UI",
+        title=f"{title} - Swagger UI",
         swagger_js_url=f"{root}/docs/swagger-ui-bundle.js",
         swagger_css_url=f"{root}/docs/swagger-ui.css",
         swagger_favicon_url=f"{root}/docs/favicon-32x32.png",
         swagger_ui_parameters={"displayRequestDuration": True, "defaultModelsExpandDepth": -1},
     )
+    return Rendered(bytes(html.body), "text/html; charset=utf-8", cache="no-cache", vary="Accept-Encoding")
 
 
-@router.get("/openapi.json")
-async def document(request: Request) -> dict[str, Any]:
-    """The OpenAPI document as the models are now."""
-    found: dict[str, Any] = copy.deepcopy(request.app.openapi())
-    if root := request.scope.get("root_path"):
-        found["servers"] = [{"url": root}]
-    _secure(found)
-    for model in estimators.names():
-        try:
-            _describe(found, await request.app.live.take(model), model)
-        except Problem:  # no version yet: the general description stands
-            continue
-    return found
+class Documents:
+    """The documents of an app. Each is rendered again when another version is live."""
 
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        self._kept: dict[tuple[str, bool], tuple[list[str], asyncio.Task[Rendered]]] = {}
 
-def _secure(found: dict[str, Any]) -> None:
-    found.setdefault("components", {})["securitySchemes"] = {"basic": {"type": "http", "scheme": "basic"}}
-    opened = enabled.open_routes()
-    for path, operations in found["paths"].items():
-        for method, operation in operations.items():
-            protocol = enabled.of(path)
-            public = path in HEALTH | DOCS or f"{method.upper()} {path}" in opened
-            operation["security"] = [] if public else [{"basic": []}]
-            error = _error(f"{protocol.name}_error" if protocol else "Error")
-            operation["responses"] |= {"default": error} if public else {"401": error, "422": error, "default": error}
-    shapes: dict[str, type[BaseModel]] = {f"{p.name}_error": p.error for p in enabled.protocols()}
-    for name, model in (shapes | {"Error": Error}).items():
-        schemas = model.model_json_schema(ref_template=REF)
-        found["components"]["schemas"] |= schemas.pop("$defs", {}) | {name: schemas}
-    for unused in ("HTTPValidationError", "ValidationError"):
-        found["components"]["schemas"].pop(unused, None)
+    async def take(self, root: str, learned: bool) -> Rendered:
+        """Return the document of the live versions. Callers who come while it is rendered wait for it together."""
+        live = await self._live()
+        versions = [f"{each.name} {each.card.created}" for each in live]
+        kept, task = self._kept.get((root, learned), (None, None))
+        if task is None or kept != versions or (task.done() and (task.cancelled() or task.exception())):
+            task = asyncio.create_task(asyncio.to_thread(self._render, live, root, learned))
+            self._kept[root, learned] = versions, task
+            if len(self._kept) > MOST:
+                del self._kept[next(iter(self._kept))]
+        return await asyncio.shield(task)
 
+    async def _live(self) -> list[Predictor]:
+        found = []
+        for model in estimators.names():
+            try:
+                found.append(await self.app.live.take(model))  # type: ignore[attr-defined]
+            except Problem:  # no version yet: the general description stands
+                continue
+        return found
 
-def _error(name: str) -> dict[str, Any]:
-    content = {"application/json": {"schema": {"$ref": REF.format(model=name)}}}
-    return {"description": "What is wrong, where, and the remedy", "content": content}
-
-
-def _describe(found: dict[str, Any], live: Predictor, model: str) -> None:
-    """Puts a model's own columns into the document: its concrete path, and /predict for the default model."""
-    found["components"]["schemas"] |= _schemas(live, model)
-    body = {
-        "schema": {"$ref": REF.format(model=f"{model}_request")},
-        "example": {"instances": live.schema.examples()[:1]},
-    }
-    general = found["paths"]["/models/{model}/predict"]["post"]
-    own = copy.deepcopy(general) | {
-        "operationId": f"predict_{model}",
-        "summary": f"Predict {live.target.name} with {model}",
-    }
-    own["parameters"] = [p for p in own.get("parameters", []) if p["in"] != "path"]
-    own["requestBody"] = {"required": True, "content": {"application/json": body}}
-    found["paths"].setdefault(f"/models/{model}/predict", {"post": own})
-    if model == settings().default_model:
-        found["paths"]["/predict"]["post"]["requestBody"] = own["requestBody"]
-
-
-def _schemas(live: Predictor, model: str) -> dict[str, Any]:
-    """The JSON schema of a request, by the very type that checks it."""
-    schema = live.instances.objects.json_schema(ref_template=REF)
-    parts: dict[str, Any] = schema.pop("$defs", {})
-    row = parts.pop("Row") | {"title": f"{model} row"}
-    parts[f"{model}_row"] = row
-    schema["properties"]["instances"]["items"] = {"$ref": REF.format(model=f"{model}_row")}
-    return parts | {f"{model}_request": schema | {"title": f"{model} request"}}
+    def _render(self, live: list[Predictor], root: str, learned: bool) -> Rendered:
+        body = to_json(openapi.build(self.app, live, root, learned))
+        cache = "private, no-cache" if learned else "no-cache"
+        return Rendered(body, "application/json", cache=cache, vary="Accept-Encoding, Authorization")

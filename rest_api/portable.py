@@ -1,0 +1,143 @@
+"""Rewrites the schemas of an OpenAPI document, without changing their meaning, into what client generators understand.
+
+Generators skip an operation for an array without `items`, a list of types, an enum of several types, a header that is
+an array, two classes of one name, or two properties that get the same name in code.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, count
+from typing import Any
+
+Part = dict[str, Any]
+"""Part of a document."""
+
+PREFIX = "#/components/schemas/"
+REF = PREFIX + "{model}"
+
+_ONE = ("items", "additionalProperties", "contains", "not", "propertyNames")
+_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
+_MAPS = ("properties", "patternProperties")
+_NOTES = {"description", "default", "example", "examples", "deprecated", "readOnly", "writeOnly"}
+_SYMBOLS = re.compile(r"[\\^$.*+?()\[\]{}|/]")
+_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
+
+
+def rewrite(document: dict[str, Any]) -> None:
+    """Rewrite all schemas of a document in place. Every component gets a title of its own."""
+    parts, titles = document["components"]["schemas"], list[str]()
+    for name, part in parts.items():
+        titles.append(unused((part.get("title", name), name), titles))
+        parts[name] = {"title": titles[-1]} | _plain(part)
+    for operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            parameter["schema"] = _as_sent(_plain(parameter.get("schema", {})), parameter["in"])
+        for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
+            for media in holder.get("content", {}).values():
+                if "schema" in media:
+                    media["schema"] = _plain(media["schema"])
+
+
+def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield all operations of a document."""
+    return chain.from_iterable(methods.values() for methods in document["paths"].values())
+
+
+def unused(names: Sequence[str], taken: Iterable[str]) -> str:
+    """Return the first name that differs from all taken ones in code too; if none does, the last with a number."""
+    known = set(map(_in_code, taken))
+    numbered = (f"{names[-1]}_{number}" for number in count(2))
+    return next(name for name in chain(names, numbered) if _in_code(name) not in known)
+
+
+def _in_code(name: str) -> str:
+    """What names have in common that become one name in code: without case, spaces and symbols."""
+    letters = "".join(c for c in name if c.isidentifier() or c.isdecimal())
+    return "_" * letters.startswith("_") + letters.replace("_", "").casefold()
+
+
+def _plain(schema: Any) -> Any:
+    """Return an equal schema. Titles of its parts are left out: generators name classes after them, which then clash."""
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _inside(key, value) for key, value in schema.items() if key != "title"}
+    for rewritten in (_enum_by_type, _types_apart, _flat, _with_items, _as_file, _names_apart):
+        found = rewritten(found)
+    return found
+
+
+def _inside(key: str, value: Any) -> Any:
+    if key in _ONE:
+        return _plain(value)
+    if key in _LISTS:
+        return list(map(_plain, value))
+    return {name: _plain(part) for name, part in value.items()} if key in _MAPS else value
+
+
+def _enum_by_type(schema: Part) -> Part:
+    """`enum: [true, false, "yes", "no"]` as a boolean or one of two strings."""
+    values: dict[str, list[Any]] = {}
+    for value in schema.get("enum", ()) if set(schema) - _NOTES == {"enum"} else ():
+        values.setdefault(_TYPES[type(value)], []).append(value)
+    branches = [_one_type(kind, found) for kind, found in values.items()]
+    return _either(schema, branches) if branches else schema
+
+
+def _one_type(kind: str, values: list[Any]) -> Part:
+    whole = kind == "null" or (kind == "boolean" and len(values) == 2)
+    return {"type": kind} if whole else {"type": kind, "enum": values}
+
+
+def _types_apart(schema: Part) -> Part:
+    """`type: [array, object]` as either of two schemas."""
+    if not isinstance(schema.get("type"), list) or "anyOf" in schema:
+        return schema
+    rest = {key: value for key, value in schema.items() if key not in _NOTES}
+    return _either(schema, [_with_items(rest | {"type": kind}) for kind in schema["type"]])
+
+
+def _either(schema: Part, branches: list[Part]) -> Part:
+    notes = {key: value for key, value in schema.items() if key in _NOTES}
+    return (branches[0] if len(branches) == 1 else {"anyOf": branches}) | notes
+
+
+def _flat(schema: Part) -> Part:
+    """A choice between choices as one choice."""
+    if "anyOf" not in schema:
+        return schema
+    branches = chain.from_iterable(b["anyOf"] if set(b) == {"anyOf"} else [b] for b in schema["anyOf"])
+    return schema | {"anyOf": list(branches)}
+
+
+def _as_file(schema: Part) -> Part:
+    """A file of a form in the words of OpenAPI 3.0 too, by which generators know it."""
+    file = schema.get("type") == "string" and schema.get("contentMediaType") == "application/octet-stream"
+    return schema | {"format": "binary"} if file else schema
+
+
+def _with_items(schema: Part) -> Part:
+    """An array of anything says so."""
+    bare = schema.get("type") == "array" and not {"items", "prefixItems"} & set(schema)
+    return schema | {"items": {}} if bare else schema
+
+
+def _names_apart(schema: Part) -> Part:
+    """Properties that get the same name in code as one before (`price €`, `price $`) are described by a pattern."""
+    kept: Part = {}
+    patterns: Part = {}
+    codes: set[str] = set()
+    for name, part in schema.get("properties", {}).items():
+        if _in_code(name) in codes:
+            patterns["^" + _SYMBOLS.sub(r"\\\g<0>", name) + "$"] = part
+        else:
+            kept[name] = part
+        codes.add(_in_code(name))
+    return schema | {"properties": kept, "patternProperties": patterns} if patterns else schema
+
+
+def _as_sent(schema: Part, place: str) -> Part:
+    """What a parameter is on the wire: null can't be sent, and a header of several values is a text with commas."""
+    sent = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    schema = _either(schema, sent) if sent else schema
+    listed = place == "header" and schema.get("type") == "array"
+    return _either(schema, [{"type": "string"}]) if listed else schema

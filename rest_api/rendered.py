@@ -1,0 +1,43 @@
+"""Answers that are rendered once and sent many times: bytes, packed bytes, and the ETag of each (RFC 9110)."""
+
+import hashlib
+
+from fastapi import Response
+from starlette.types import Scope
+
+from rest_api import encodings
+
+LONGEST = 200
+"""Bytes of an Accept-Encoding header that is read; longer ones would fill the cache of those read before."""
+
+
+class Rendered:
+    """A body in the encodings that clients asked for so far, of which there are two."""
+
+    def __init__(self, body: bytes, media_type: str, *, cache: str, vary: str) -> None:
+        digest = hashlib.sha256(body).hexdigest()[:32]
+        self._bodies = {b"": (body, f'"{digest}"')}
+        self._headers = {"content-type": media_type, "cache-control": cache, "vary": vary}
+
+    def answer(self, scope: Scope) -> Response:
+        """Return the body as the client accepts it, or 304 if the client has it."""
+        accept = encodings.header(scope, b"accept-encoding")
+        encoding = encodings.accepted(accept) if len(accept) <= LONGEST else b""
+        body, tag = self._bodies.get(encoding) or self._packed(encoding)
+        headers = self._headers | {"etag": tag}
+        if _has(scope, tag):
+            return Response(status_code=304, headers=headers)
+        if encoding:
+            headers["content-encoding"] = encoding.decode()
+        return Response(body, headers=headers)
+
+    def _packed(self, encoding: bytes) -> tuple[bytes, str]:
+        body, tag = self._bodies[b""]
+        self._bodies[encoding] = encodings.packed(body, encoding), f'{tag[:-1]}-{encoding.decode()}"'
+        return self._bodies[encoding]
+
+
+def _has(scope: Scope, tag: str) -> bool:
+    """Whether If-None-Match lists the tag, which may have become a weak one on its way, or `*`."""
+    sent = b",".join(value for name, value in scope["headers"] if name == b"if-none-match").decode("latin-1")
+    return any(each.strip().removeprefix("W/") in (tag, "*") for each in sent.split(","))
