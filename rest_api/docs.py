@@ -51,7 +51,7 @@ async def document(request: Request) -> Response:
 
 @lru_cache(MOST)
 def _page(title: str, root: str) -> Rendered:
-    html = get_swagger_ui_html(
+    page = get_swagger_ui_html(
         openapi_url=f"{root}/openapi.json",
         title=f"{title} - Swagger UI",
         swagger_js_url=f"{root}/docs/swagger-ui-bundle.js",
@@ -59,7 +59,7 @@ def _page(title: str, root: str) -> Rendered:
         swagger_favicon_url=f"{root}/docs/favicon-32x32.png",
         swagger_ui_parameters={"displayRequestDuration": True, "defaultModelsExpandDepth": -1},
     )
-    return Rendered(bytes(html.body), "text/html; charset=utf-8", cache="no-cache", vary="Accept-Encoding")
+    return Rendered(page)
 
 
 class Documents:
@@ -91,6 +91,6 @@ class Documents:
         return found
 
     def _render(self, live: list[Predictor], root: str, learned: bool) -> Rendered:
-        body = to_json(openapi.build(self.app, live, root, learned))
-        cache = "private, no-cache" if learned else "no-cache"
-        return Rendered(body, "application/json", cache=cache, vary="Accept-Encoding, Authorization")
+        response = Response(to_json(openapi.build(self.app, live, root, learned)), media_type="application/json")
+        cache = {"cache-control": "private, no-cache"} if learned else {}
+        return Rendered(response, vary="Accept-Encoding, Authorization", **cache)

@@ -12,6 +12,7 @@ from rest_api import model_docs, portable
 from rest_api.answers import Error
 from rest_api.portable import PREFIX, REF, Part
 from rest_api.protocols import enabled
+from rest_api.protocols.protocol import Protocol
 from rest_api.security import DOCS, HEALTH
 
 FASTAPI_ERROR = {"$ref": REF.format(model="HTTPValidationError")}
@@ -41,7 +42,7 @@ def build(app: FastAPI, live: Sequence[Predictor], root: str, learned: bool) -> 
 def _secure(found: Part) -> None:
     """Say which operations need credentials, and what body their errors have."""
     found["components"]["securitySchemes"] = {"basic": {"type": "http", "scheme": "basic"}}
-    names = {None: _add_error(found, "Error", Error)}
+    names: dict[Protocol | None, str] = {None: _add_error(found, "Error", Error)}
     names |= {protocol: _add_error(found, f"{protocol.name}_error", protocol.error) for protocol in enabled.protocols()}
     opened = enabled.open_routes()
     for path, operations in found["paths"].items():
@@ -70,7 +71,7 @@ def _document_errors(operation: Part, name: str) -> None:
         answers.setdefault(status, {"description": "What is wrong, where, and the remedy"})
     for status, answer in answers.items():
         schema = answer.get("content", {}).get("application/json", {}).get("schema", FASTAPI_ERROR)
-        if status[0] in "45d" and schema == FASTAPI_ERROR:
+        if status[0] in "45d" and schema in ({}, FASTAPI_ERROR):
             answer["content"] = {"application/json": {"schema": {"$ref": REF.format(model=name)}}}
 
 

@@ -31,7 +31,8 @@ def rewrite(document: dict[str, Any]) -> None:
         parts[name] = {"title": titles[-1]} | _plain(part)
     for operation in operations(document):
         for parameter in operation.get("parameters", ()):
-            parameter["schema"] = _as_sent(_plain(parameter.get("schema", {})), parameter["in"])
+            if "schema" in parameter:
+                parameter["schema"] = _as_sent(_plain(parameter["schema"]), parameter["in"])
         for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
             for media in holder.get("content", {}).values():
                 if "schema" in media:
@@ -57,7 +58,7 @@ def _in_code(name: str) -> str:
 
 
 def _plain(schema: Any) -> Any:
-    """Return an equal schema. Titles of its parts are left out: generators name classes after them, which then clash."""
+    """Return an equal schema. Its parts lose their titles: generators name classes after them, and those clash."""
     if not isinstance(schema, dict):
         return schema
     found = {key: _inside(key, value) for key, value in schema.items() if key != "title"}
@@ -78,7 +79,9 @@ def _enum_by_type(schema: Part) -> Part:
     """`enum: [true, false, "yes", "no"]` as a boolean or one of two strings."""
     values: dict[str, list[Any]] = {}
     for value in schema.get("enum", ()) if set(schema) - _NOTES == {"enum"} else ():
-        values.setdefault(_TYPES[type(value)], []).append(value)
+        values.setdefault(_TYPES.get(type(value), "other"), []).append(value)
+    if "other" in values:
+        return schema
     branches = [_one_type(kind, found) for kind, found in values.items()]
     return _either(schema, branches) if branches else schema
 

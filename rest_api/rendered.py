@@ -1,4 +1,4 @@
-"""Answers that are rendered once and sent many times: bytes, packed bytes, and the ETag of each (RFC 9110)."""
+"""Answers that are rendered once and sent many times: their bytes, packed too, each with an ETag (RFC 9110)."""
 
 import hashlib
 
@@ -8,19 +8,21 @@ from starlette.types import Scope
 from rest_api import encodings
 
 LONGEST = 200
-"""Bytes of an Accept-Encoding header that is read; longer ones would fill the cache of those read before."""
+"""Bytes of an Accept-Encoding header that is read. Longer ones would stay in the cache of those read before."""
+_CACHING = {"cache-control": "no-cache", "vary": "Accept-Encoding"}
 
 
 class Rendered:
-    """A body in the encodings that clients asked for so far, of which there are two."""
+    """A response as it is, and packed in the encodings that clients asked for, of which there are two."""
 
-    def __init__(self, body: bytes, media_type: str, *, cache: str, vary: str) -> None:
-        digest = hashlib.sha256(body).hexdigest()[:32]
-        self._bodies = {b"": (body, f'"{digest}"')}
-        self._headers = {"content-type": media_type, "cache-control": cache, "vary": vary}
+    def __init__(self, response: Response, **headers: str) -> None:
+        body = bytes(response.body)
+        self._bodies = {b"": (body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')}
+        self._headers = {**response.headers, **_CACHING, **headers}
+        del self._headers["content-length"]
 
     def answer(self, scope: Scope) -> Response:
-        """Return the body as the client accepts it, or 304 if the client has it."""
+        """Return the body in an encoding that the client accepts, or 304 if the client has it."""
         accept = encodings.header(scope, b"accept-encoding")
         encoding = encodings.accepted(accept) if len(accept) <= LONGEST else b""
         body, tag = self._bodies.get(encoding) or self._packed(encoding)
@@ -38,6 +40,6 @@ class Rendered:
 
 
 def _has(scope: Scope, tag: str) -> bool:
-    """Whether If-None-Match lists the tag, which may have become a weak one on its way, or `*`."""
+    """Whether If-None-Match lists the tag, which a proxy may have made a weak one, or `*`."""
     sent = b",".join(value for name, value in scope["headers"] if name == b"if-none-match").decode("latin-1")
     return any(each.strip().removeprefix("W/") in (tag, "*") for each in sent.split(","))
