@@ -11,7 +11,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from conftest import ROOT, Server
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import validate
 
 PREFIX = "#/components/schemas/"
