@@ -1,6 +1,7 @@
 """The app around the routes: what it does at start, and what every request passes first."""
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -111,7 +112,20 @@ def create_app(*routers: APIRouter) -> FastAPI:
     # Not include_router: it hides the routes from the hot lane, and these routers have no prefix for it to add.
     app.router.routes.extend(_once([*chosen, *routers, exposition.router, *others]))
     docs.install(app)
+    app.router.routes.extend(_heads(app.routes))
     return app
+
+
+def _heads(routes: Sequence[BaseRoute]) -> Iterator[APIRoute]:
+    """For each GET route, one that answers HEAD alike; the server leaves the body out (RFC 9110, 9.3.2).
+
+    They are routes of their own, so that the OpenAPI document leaves them out.
+    """
+    for route in routes:
+        if isinstance(route, APIRoute) and "GET" in route.methods:
+            head = copy.copy(route)
+            head.methods, head.include_in_schema = {"HEAD"}, False
+            yield head
 
 
 def _once(routers: Sequence[APIRouter]) -> Iterator[BaseRoute]:

@@ -24,11 +24,13 @@ def install(app: FastAPI) -> None:
 
 
 def answer(scope: Scope, status: int, detail: Any, headers: dict[str, str] | None = None) -> Response:
-    """`{"detail": ...}`, or as the path's protocol has it.
+    """`{"detail": ...}`, or the status and body of the path's protocol.
 
     Whatever a caller sent is made safe for JSON: NaN becomes null, a lone surrogate `?`.
     """
-    body = to_json(enabled.error(route_path(scope), status, _safe(detail)), inf_nan_mode="null", fallback=str)
+    path = route_path(scope)
+    status = enabled.status(path, status)
+    body = to_json(enabled.error(path, status, _safe(detail)), inf_nan_mode="null", fallback=str)
     return Response(body, status, headers, "application/json")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ML.config.config import settings
 from rest_api.protocols import kserve, mlflow, oip, sagemaker, vertex
-from rest_api.protocols.protocol import Protocol
+from rest_api.protocols.protocol import WRONG_INPUT, Protocol
 
 ALL = (oip.protocol, kserve.protocol, mlflow.protocol, sagemaker.protocol)
 
@@ -20,6 +20,11 @@ def protocols() -> tuple[Protocol, ...]:
 def open_routes() -> set[str]:
     """`METHOD /path` of each route that answers without credentials."""
     return {route for p in protocols() if p.name in settings().open_protocols for route in p.routes}
+
+
+def status(path: str, status: int) -> int:
+    """Return the status of an error on this path: wrong input is 400 where the path belongs to a protocol."""
+    return WRONG_INPUT if status == 422 and of(path) else status
 
 
 def error(path: str, status: int, detail: Any) -> dict[str, Any]:

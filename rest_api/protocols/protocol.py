@@ -11,6 +11,9 @@ from pydantic import BaseModel
 
 Shape = Callable[[int, Any], dict[str, Any]]
 
+WRONG_INPUT = 400
+"""Status of wrong input in every platform's protocol. FastAPI and the project's own routes have 422 for it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Protocol:
@@ -26,6 +29,8 @@ class Protocol:
     """What all paths begin with, those too that the server does not have, if the protocol has such a beginning."""
     chosen: bool = False
     """Whether somebody chose its paths: then they win over any other route."""
+    trainer: frozenset[str] = frozenset()
+    """`METHOD /path` of the routes that change what is served: for SERVICE_USER alone, never open."""
 
     @cached_property
     def _paths(self) -> re.Pattern[str]:
@@ -33,8 +38,9 @@ class Protocol:
 
     @property
     def routes(self) -> set[str]:
-        """`METHOD /path` of each route."""
-        return {f"{method} {r.path}" for r in self.router.routes for method in r.methods}  # type: ignore[attr-defined]
+        """`METHOD /path` of each route that predicts or reads."""
+        found = {f"{method} {r.path}" for r in self.router.routes for method in r.methods}  # type: ignore[attr-defined]
+        return found - self.trainer
 
     def has(self, path: str) -> bool:
         """Whether one of its routes has this path, or it begins as those do."""
