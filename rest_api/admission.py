@@ -10,7 +10,7 @@ from ML.errors import Problem
 from ML.predictor import Predictor
 from rest_api import metrics
 from rest_api.calls import Call
-from rest_api.pace import Pace
+from rest_api.pace import PACES, Pace
 from rest_api.waiting import Key, Waiting
 
 MARGIN = 0.8
@@ -40,7 +40,7 @@ class Admission:
     def pace(self, predictor: Predictor) -> Pace:
         """How long its calls take, learned from them."""
         if predictor not in self._paces:
-            self._paces[predictor] = Pace()
+            self._paces[predictor] = PACES[predictor] = Pace()
             self._paces[predictor].learn(1, predictor.row_seconds)
         return self._paces[predictor]
 

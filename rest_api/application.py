@@ -122,7 +122,7 @@ def _heads(routes: Sequence[BaseRoute]) -> Iterator[APIRoute]:
     They are routes of their own, so that the OpenAPI document leaves them out.
     """
     for route in routes:
-        if isinstance(route, APIRoute) and "GET" in route.methods:
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
             head = copy.copy(route)
             head.methods, head.include_in_schema = {"HEAD"}, False
             yield head

@@ -17,7 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from ML import estimators, store
 from ML.errors import Problem
 from rest_api import metrics
-from rest_api.metrics import ROWS, SECONDS, Tally
+from rest_api.metrics import PART_SECONDS, ROWS, SECONDS, Tally
 
 router = APIRouter(tags=["health"])
 
@@ -44,8 +44,8 @@ class Families:
         def counter(name: str, says: str, *labels: str) -> Counter:
             return Counter(f"fast_ml_{name}", says, labels, registry=registry)
 
-        def histogram(name: str, says: str, bounds: tuple[float, ...], label: str) -> Histogram:
-            return Histogram(f"fast_ml_{name}", says, [label], registry=registry, buckets=bounds)
+        def histogram(name: str, says: str, bounds: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(f"fast_ml_{name}", says, labels, registry=registry, buckets=bounds)
 
         self.counters = {
             "requests": counter("requests", "Requests", "method", "route", "status"),
@@ -59,7 +59,15 @@ class Families:
             "latency": histogram("request_duration_seconds", "From head to answer", SECONDS, "route"),
             "batch": histogram("batch_rows", "Rows in a call of the model", ROWS, "model"),
             "load": histogram("load_seconds", "Loading a version", SECONDS, "model"),
+            "inference": histogram("inference_seconds", "An inference and its parts", PART_SECONDS, "model", "part"),
         }
+        self.latest = Gauge(
+            "fast_ml_last_inference_timestamp_seconds",
+            "When a model was last asked for an inference",
+            ["model"],
+            registry=registry,
+            multiprocess_mode="max",
+        )
         self.depth = Gauge("fast_ml_queue_rows", "Rows that wait", registry=registry, multiprocess_mode="livesum")
         self.age = Gauge(
             "fast_ml_queue_age_seconds", "Longest wait so far", registry=registry, multiprocess_mode="livemax"
@@ -84,6 +92,8 @@ def take(tally: Tally) -> None:
     sums, tally.sums = tally.sums, {}
     for (name, *labels), found in sums.items():
         to.histograms[name].labels(*labels).add(found.buckets, found.total)
+    for model, when in tally.latest.items():
+        to.latest.labels(model).set(when)
     if tally.queue:
         to.depth.set(tally.queue.rows)
         to.age.set(tally.queue.age)
@@ -111,18 +121,8 @@ async def show() -> Response:
     return Response(await asyncio.to_thread(_text), media_type=CONTENT_TYPE)
 
 
-def answered(model: str) -> tuple[int, int]:
-    """Rows that a model has answered, and its calls, over all workers since the start."""
-    wanted = {"fast_ml_rows_total": 0, "fast_ml_batch_rows_count": 0}
-    for family in _counts().collect():
-        for sample in family.samples:
-            if sample.name in wanted and sample.labels.get("model") == model:
-                wanted[sample.name] = int(sample.value)
-    rows, calls = wanted.values()
-    return rows, calls
-
-
-def _counts() -> CollectorRegistry:
+def counts() -> CollectorRegistry:
+    """Return the counts of all workers since the start."""
     if not _shared():  # one process, under `uvicorn wsgi:app`
         return families().registry
     registry = CollectorRegistry()
@@ -133,7 +133,7 @@ def _counts() -> CollectorRegistry:
 def _text() -> bytes:
     models = CollectorRegistry()
     models.register(Models())
-    return generate_latest(_counts()) + generate_latest(models)
+    return generate_latest(counts()) + generate_latest(models)
 
 
 def _shared() -> bool:

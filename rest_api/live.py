@@ -64,6 +64,19 @@ class Live:
         self.fresh[model] = held.predictor
         return held.predictor
 
+    async def load(self, model: str) -> Predictor:
+        """Return the live version, loaded if it is not. One that failed to load is tried again at once.
+
+        Raises NotFound and NotReady, the latter too where an earlier version answers in its place.
+        """
+        estimators.check(model)
+        held = self._held.get(model)
+        if held is None or held.problem or held.stale(model):
+            held = await self._load_once(model)
+        if held.predictor is None or held.problem:
+            raise NotReady(held.problem)
+        return held.predictor
+
     async def _load_once(self, model: str) -> Held:
         """Loads in a thread; all requests that see the pointer moved wait for the same load."""
         if model not in self._loading:

@@ -4,9 +4,10 @@ To count in a file that all workers share, as exposition.py does, would cost a q
 """
 
 import asyncio
+import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from itertools import chain
 from typing import Any, Protocol
@@ -21,6 +22,9 @@ MOST_CLASSES = 50
 """Classes of a model that are counted each; the rest are `other`, so that no model makes a flood of series."""
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
+PART_SECONDS = (0.0001, 0.001, 0.01, 0.1, 1, 10)
+PARTS = ("success", "queue", "compute_input", "compute_infer", "compute_output")
+"""A request by the Open Inference Protocol that succeeds, and its parts, as Triton names them."""
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 10_000, 100_000)
 
 
@@ -63,6 +67,9 @@ class Tally:
         self.answers: list[tuple[str, str, int, float]] = []
         self.batches: list[tuple[str, int]] = []
         self.predictions: dict[tuple[str, tuple[Any, ...]], list[Iterable[Any]]] = {}
+        self.inferences: list[tuple[str, Sequence[float]]] = []
+        self.latest: dict[str, float] = {}
+        """When each model was last asked for an inference, in seconds since 1970."""
         self.queue: Queue | None = None
         self.due = False
         self.sink: Callable[[Tally], None] | None = None
@@ -89,6 +96,11 @@ class Tally:
             for label, times in Counter(chain.from_iterable(found)).items():
                 known = label in classes[:MOST_CLASSES]
                 self.counts["predictions", model, str(label) if known else "other"] += times
+        inferences, self.inferences = self.inferences, []
+        for model in {model for model, _ in inferences}:
+            found_seconds = zip(*[seconds for other, seconds in inferences if other == model], strict=True)
+            for part, values in zip(PARTS, found_seconds, strict=True):
+                self.of(PART_SECONDS, "inference", model, part).extend(list(values))
 
 
 tally = Tally()
@@ -109,6 +121,18 @@ def batch(model: str, rows: int, classes: tuple[Any, ...] | None, found: Iterabl
     tally.batches.append((model, rows))
     if classes:
         tally.predictions.setdefault((model, classes), []).extend(found)
+
+
+def inferred(model: str, seconds: Sequence[float]) -> None:
+    """Count an inference that succeeded, with the seconds of each of PARTS."""
+    tally.inferences.append((model, seconds))
+    tally.latest[model] = time.time()
+
+
+def failed(model: str, seconds: float) -> None:
+    """Count an inference that failed."""
+    tally.of(PART_SECONDS, "inference", model, "fail").add(seconds)
+    tally.latest[model] = time.time()
 
 
 def refused(reason: str) -> None:

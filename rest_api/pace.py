@@ -1,6 +1,12 @@
 """How long a call of a model takes, learned from its calls: what a request that comes now would have to wait."""
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from ML.predictor import Predictor
+
+PACES: "WeakKeyDictionary[Predictor, Pace]" = WeakKeyDictionary()
+"""That of each predictor of this worker."""
 
 FORGET = 0.1
 """The weight of the newest call: the last twenty or so count."""
@@ -18,10 +24,13 @@ class Pace:
     seconds: float = 0.0
     spread: float = 0.0
     slant: float = 0.0
+    latest: float = 0.0
+    """Seconds of the latest call."""
 
     def learn(self, rows: int, seconds: float) -> None:
         """Takes a call into account. https://en.wikipedia.org/wiki/Moving_average, the exponentially weighted one."""
         self.calls += 1
+        self.latest = seconds
         weight = max(FORGET, 1 / self.calls)
         more, longer = rows - self.rows, seconds - self.seconds
         self.rows += weight * more

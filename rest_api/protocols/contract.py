@@ -12,6 +12,8 @@ from ML.schema import Schema
 from ML.values import Columns
 
 PREDICT, PROBABILITIES = "predict", "probabilities"
+SHARES = (PROBABILITIES, "predict_proba")
+"""Names of the probabilities: ours, and that of MLServer's scikit-learn runtime, whose callers keep their requests."""
 PLATFORM = "sklearn"
 
 INPUTS = {"number": "FP64", "flag": "BOOL", "date": "BYTES", "text": "BYTES"}

@@ -1,4 +1,4 @@
-"""The bodies of /invocations as rows: JSON, JSON Lines and CSV; and predictions in the same three."""
+"""The bodies of /invocations as rows: JSON, JSON Lines, CSV and NumPy's; and predictions in the same four."""
 
 import csv
 import io
@@ -15,13 +15,13 @@ from ML.instances import Request
 from ML.predictor import Answer, Predictor
 from ML.table import check_rows
 from rest_api.answers import bare
-from rest_api.protocols import frames
+from rest_api.protocols import arrays, contract, frames
 
-JSON, LINES, CSV = "application/json", "application/jsonlines", "text/csv"
-KINDS = {JSON: JSON, CSV: CSV, LINES: LINES, **dict.fromkeys(
+JSON, LINES, CSV, NPY = "application/json", "application/jsonlines", "text/csv", "application/x-npy"
+KINDS = {JSON: JSON, CSV: CSV, NPY: NPY, LINES: LINES, **dict.fromkeys(
     ("application/x-jsonlines", "application/jsonl", "application/x-jsonl", "application/x-ndjson"), LINES
 )}  # fmt: skip
-"""The names of the three: JSON Lines has no registered one."""
+"""Their names: JSON Lines has no registered one."""
 
 
 class Rows(NamedTuple):
@@ -49,12 +49,18 @@ def of_lines(live: Predictor, body: bytes, header: bool | None = None) -> Rows:
 
 
 def of_json(live: Predictor, body: bytes, header: bool | None = None) -> Rows:
-    """MLflow's four forms, one of which is everybody's `instances`."""
-    return Rows(frames.parse(live, body), JSON)
+    """MLflow's four forms, one of which is everybody's `instances`; or an array of rows, as SageMaker's SDK has it."""
+    return Rows(frames.parse(live, body, bare=True), JSON)
+
+
+def of_npy(live: Predictor, body: bytes, header: bool | None = None) -> Rows:
+    """An array, its columns in the model's order."""
+    found, rows = arrays.values(body, len(live.schema.names), settings().max_rows)
+    return Rows(Request(contract.of(live).columns.matrix(found), rows, False, []), JSON)
 
 
 def answered(kind: str, card: Card, answer: Answer, unused: list[str]) -> Response:
-    """Predictions as JSON, or one a line: as an object, or as a CSV cell with those of the probabilities beside it."""
+    """Predictions as JSON; one a line, as an object or as a CSV cell, with the probabilities beside it; as an array."""
     if KINDS[kind] == JSON:
         body = to_json(bare(card, answer, unused), inf_nan_mode="null")
     elif KINDS[kind] == LINES:
@@ -62,6 +68,8 @@ def answered(kind: str, card: Card, answer: Answer, unused: list[str]) -> Respon
         for row, share in zip(rows, answer.probabilities or (), strict=False):
             row["probabilities"] = share
         body = b"".join(to_json(row, inf_nan_mode="null") + b"\n" for row in rows)
+    elif KINDS[kind] == NPY:
+        body = arrays.packed(answer.predictions, settings().max_body_bytes)
     else:
         body = _csv(answer)
     return Response(body, headers={"content-type": kind})

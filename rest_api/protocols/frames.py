@@ -1,50 +1,65 @@
 """MLflow's forms of rows in JSON: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
 
 from ML import bodies
 from ML.config.config import settings
 from ML.errors import Invalid
-from ML.instances import Parameters, Request
+from ML.instances import Request
 from ML.predictor import Predictor
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 PARAMETERS = ("params", "parameters")
-PARAMETERS_TYPE = TypeAdapter(Parameters)
+FEATURES = "features"
+SPLIT = ("columns", "index", "data")
 
 
-def parse(live: Predictor, body: bytes) -> Request:
-    """The rows of exactly one of the forms, and parameters. NaN is what pandas' clients send for a gap.
+def parse(live: Predictor, body: bytes, forms: Sequence[str] = FORMS, bare: bool = False) -> Request:
+    """Return the rows of exactly one of the forms, or with `bare` of an array of rows, and what its parameters ask.
 
-    Raises Invalid and TooLarge.
+    NaN is what pandas' clients send for a missing value. Raises Invalid and TooLarge.
     """
     found = bodies.read(body, settings().max_rows, len(live.schema.names))
-    forms = [name for name in FORMS if name in found] if isinstance(found, dict) else []
-    if len(forms) != 1:
-        message = (
-            f"the body is an object with exactly one of {', '.join(FORMS)}; it has {' and '.join(forms) or 'none'}"
-        )
+    nan = b"NaN" in body
+    if bare and isinstance(found, list) and (not found or isinstance(found[0], list | dict)):
+        return asked(live, "rows", _without_nan(found) if nan else found)
+    return of_value(live, found, forms, nan)
+
+
+def of_value(live: Predictor, found: Any, forms: Sequence[str] = FORMS, nan: bool = True) -> Request:
+    """The same of JSON that is parsed already. Null is as unset; keys of the peers' own are left aside."""
+    given = [name for name in forms if found.get(name) is not None] if isinstance(found, dict) else []
+    if len(given) != 1:
+        which = f"exactly one of {', '.join(forms)}" if len(forms) > 1 else f"the key {forms[0]}"
+        message = f"the body must be an object with {which}; it has {' and '.join(given) or 'none'}"
         raise Invalid.at("body", msg=message, type="form_invalid")
-    if unknown := [name for name in found if name not in (*FORMS, *PARAMETERS)]:
-        message = f"{unknown[0]} is not known; beside {forms[0]} the body may hold params"
-        raise Invalid.at("body", unknown[0], msg=message, type="extra_forbidden")
-    form = forms[0]
+    form = given[0]
     rows = _READERS[form](live, form, found[form])
-    found_rows = asked(live, form, _without_nan(rows) if b"NaN" in body else rows)
+    found_rows = asked(live, form, _without_nan(rows) if nan else rows)
     return found_rows._replace(probabilities=_probabilities(found))
 
 
 def asked(live: Predictor, form: str, rows: Any) -> Request:
     """Rows that are Python values, checked and converted. Raises Invalid, which calls them by the form's name."""
     try:
-        return live.instances.of_rows(rows, settings().max_rows)
+        return live.instances.of_rows(_of_features(live, rows), settings().max_rows)
     except Invalid as error:
         for one in error.errors:
             one["msg"] = one["msg"].replace("instances", form, 1) if "instances" in one["loc"][:2] else one["msg"]
         raise
+
+
+def _of_features(live: Predictor, rows: Any) -> Any:
+    """Rows as SageMaker's built-in algorithms take them, `{"features": [...]}`, as arrays.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-inference.html
+    """
+    if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict) or rows[0].keys() != {FEATURES}:
+        return rows
+    if FEATURES in live.schema.names or not all(isinstance(row, dict) and row.keys() == {FEATURES} for row in rows):
+        return rows
+    return [row[FEATURES] for row in rows]
 
 
 def _split(live: Predictor, form: str, found: Any) -> Any:
@@ -55,10 +70,23 @@ def _split(live: Predictor, form: str, found: Any) -> Any:
         raise Invalid.at(
             "body", form, type="form_invalid", msg=f"{form} is an object with columns and data, both lists"
         )
+    _check_index(form, found, len(data))
     names = live.schema.names
     if columns is None or columns == names or columns == list(range(len(names))):
         return data
     return _named(form, columns, data)
+
+
+def _check_index(form: str, found: dict[str, Any], rows: int) -> None:
+    """Raises Invalid for an index of another length than the data, and for what pandas has not in this form."""
+    if unknown := [name for name in found if name not in SPLIT]:
+        message = f"{form}: {unknown[0][:100]} is not known; there are {', '.join(SPLIT)}"
+        raise Invalid.at("body", form, unknown[0], type="extra_forbidden", msg=message)
+    index = found.get("index")
+    if index is not None and (not isinstance(index, list) or len(index) != rows):
+        count = len(index) if isinstance(index, list) else "no list of"
+        message = f"{form}: the index has {count} labels, and the data {rows} rows; send one for each, or no index"
+        raise Invalid.at("body", form, "index", type="form_invalid", msg=message)
 
 
 def _named(form: str, columns: list[Any], data: list[Any]) -> list[dict[str, Any]]:
@@ -109,11 +137,13 @@ def _without_nan(rows: Any) -> Any:
 
 
 def _probabilities(found: dict[str, Any]) -> bool:
+    """Whether the parameters ask for them. Others are the caller's own, or another model's. Raises Invalid."""
     for name in PARAMETERS:
-        if found.get(name) is not None:
-            try:
-                return bool(PARAMETERS_TYPE.validate_python(found[name]).get("probabilities", False))
-            except ValidationError:
-                message = f'{name} is {{"probabilities": true}} or left out'
-                raise Invalid.at("body", name, type="parameters_invalid", msg=message) from None
+        options = found.get(name)
+        wanted = options.get("probabilities") if isinstance(options, dict) else options
+        if wanted is not None:
+            if not isinstance(wanted, bool) or not isinstance(options, dict):
+                message = f'{name} is an object, {{"probabilities": true}} or false, or left out'
+                raise Invalid.at("body", name, type="parameters_invalid", msg=message)
+            return wanted
     return False

@@ -10,7 +10,7 @@ from ML import bodies
 from ML.errors import Invalid
 from ML.schema import check_names
 from rest_api.protocols import plain, tensors
-from rest_api.protocols.contract import PREDICT, PROBABILITIES, Contract
+from rest_api.protocols.contract import PREDICT, PROBABILITIES, SHARES, Contract
 from rest_api.protocols.tensors import Tensor, wrong
 
 
@@ -19,31 +19,21 @@ class Output(TypedDict):
     """One that is asked for."""
 
     name: str
-    parameters: NotRequired[dict[str, Any]]
+    parameters: NotRequired[dict[str, Any] | None]
 
 
 @with_config(ConfigDict(strict=True))
 class Envelope(TypedDict):
-    """The JSON of a request."""
+    """The JSON of a request. Clients write null for what they leave unset."""
 
-    id: NotRequired[str]
-    parameters: NotRequired[dict[str, Any]]
+    id: NotRequired[str | None]
+    parameters: NotRequired[dict[str, Any] | None]
     inputs: Annotated[list[Tensor], Field(min_length=1)]
-    outputs: NotRequired[list[Output]]
+    outputs: NotRequired[list[Output] | None]
 
 
 ENVELOPE = TypeAdapter(Envelope)
 T = TypeVar("T")
-
-
-@with_config(ConfigDict(strict=True))
-class Wish(TypedDict, total=False):
-    """Which models the repository's index shall list."""
-
-    ready: bool
-
-
-WISH = TypeAdapter(Wish)
 
 
 class Asked(NamedTuple):
@@ -53,6 +43,11 @@ class Asked(NamedTuple):
     rows: int
     id: str | None
     outputs: dict[str, bool]
+
+    @property
+    def probabilities(self) -> bool:
+        """Whether an output needs them."""
+        return any(name in SHARES for name in self.outputs)
 
 
 def parse(contract: Contract, body: bytes, json_size: int | None, most_rows: int) -> Asked:
@@ -68,7 +63,7 @@ def parse(contract: Contract, body: bytes, json_size: int | None, most_rows: int
     envelope = bodies.read(body if json_size is None else body[:json_size], most_rows * width, 1)
     if json_size is None and (found := plain.numbers(contract, envelope, most_rows)):
         return Asked(*found, envelope.get("id"), _outputs(envelope))
-    envelope = _checked(ENVELOPE, envelope)
+    envelope = checked(ENVELOPE, envelope)
     raw = _Raw(memoryview(body)[len(body) if json_size is None else json_size :], json_size is not None)
     inputs = envelope["inputs"]
     columns, rows = (_matrix(contract, inputs, raw, most_rows)) or _columns(contract, inputs, raw, most_rows)
@@ -87,10 +82,8 @@ class _Raw:
         parameters = tensor.get("parameters")
         if not parameters:
             return None
-        if "shared_memory_region" in parameters:
+        if parameters.get("shared_memory_region") is not None:
             raise wrong(tensor["name"], "there is no shared memory here; send the data")
-        if parameters.get("content_type") == "base64":
-            raise wrong(tensor["name"], "base64 is not decoded here; send the strings themselves, or binary data")
         size = parameters.get("binary_data_size")
         if size is None:
             return None
@@ -106,12 +99,8 @@ class _Raw:
             raise Invalid.at("body", msg=f"{len(self.rest)} bytes at the end belong to no input", type="tensor_invalid")
 
 
-def only_ready(body: bytes) -> bool:
-    """Whether an index shall list only models that are ready. Raises Invalid."""
-    return bool(_checked(WISH, bodies.read(body, 0, 0)).get("ready", False))
-
-
-def _checked(kind: TypeAdapter[T], value: Any) -> T:
+def checked(kind: TypeAdapter[T], value: Any) -> T:
+    """Return the value as this type has it. Raises Invalid, with the place of everything that is wrong."""
     try:
         return kind.validate_python(value)
     except ValidationError as error:
@@ -174,8 +163,9 @@ def _outputs(envelope: Envelope) -> dict[str, bool]:
     found: dict[str, bool] = {}
     for each in requested:
         name, wishes = each["name"], each.get("parameters") or {}
-        if name not in (PREDICT, PROBABILITIES) or name in found:
-            said = "is asked for twice" if name in found else f"is not an output; there are {PREDICT}, {PROBABILITIES}"
+        if name not in (PREDICT, *SHARES) or name in found:
+            outputs = f"{PREDICT} and {PROBABILITIES}, which may be called {SHARES[1]}"
+            said = "is asked for twice" if name in found else f"is not an output; there are {outputs}"
             raise Invalid.at("body", "outputs", name, msg=f"{name} {said}", type="output_invalid")
         for refused in ("classification", "shared_memory_region"):
             if wishes.get(refused):
@@ -186,7 +176,9 @@ def _outputs(envelope: Envelope) -> dict[str, bool]:
 
 
 def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
-    value = parameters.get(name, default)
+    value = parameters.get(name)
+    if value is None:
+        return default
     if not isinstance(value, bool):
         raise Invalid.at("body", "parameters", name, msg=f"{name} must be true or false", type="bool_type", input=value)
     return value

@@ -7,7 +7,7 @@ from pydantic_core import to_json
 
 from ML.predictor import Answer, CannotPredict
 from rest_api.protocols import tensors
-from rest_api.protocols.contract import PREDICT, PROBABILITIES, Contract
+from rest_api.protocols.contract import PREDICT, SHARES, Contract
 from rest_api.protocols.inference import Asked
 
 
@@ -39,12 +39,13 @@ def _described(contract: Contract, name: str, found: Answer) -> tuple[bytes, str
         head = b'{"name":"predict","shape":[%d],"datatype":"%s",' % (rows, datatype.encode())
         return head, datatype, found.predictions
     shares = found.probabilities or []
-    head = b'{"name":"probabilities","shape":[%d,%d],"datatype":"FP64",' % (rows, len(shares[0]) if shares else 0)
+    shape = (name.encode(), rows, len(shares[0]) if shares else 0)
+    head = b'{"name":"%s","shape":[%d,%d],"datatype":"FP64",' % shape
     return head, "FP64", [share for row in shares for share in row]
 
 
 def _told(contract: Contract, name: str) -> bytes:
-    return b'"classes":%s,' % to_json(contract.labels) if name == PROBABILITIES else b""
+    return b'"classes":%s,' % to_json(contract.labels) if name in SHARES else b""
 
 
 def _encoded(datatype: str, flat: Sequence[Any]) -> bytes:

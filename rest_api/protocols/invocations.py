@@ -1,4 +1,4 @@
-"""The routes that SageMaker and MLflow have in common: /invocations takes and gives JSON, JSON Lines and CSV."""
+"""The routes that SageMaker and MLflow have in common: /invocations takes and gives JSON, its lines, CSV and arrays."""
 
 from typing import Any
 
@@ -10,7 +10,13 @@ from rest_api import predictions
 from rest_api.protocols import formats
 from rest_api.routing import WrongContentType, read_body
 
-READERS = {formats.JSON: formats.of_json, formats.LINES: formats.of_lines, formats.CSV: formats.of_csv}
+READERS = {
+    formats.JSON: formats.of_json,
+    formats.LINES: formats.of_lines,
+    formats.CSV: formats.of_csv,
+    formats.NPY: formats.of_npy,
+}
+_BINARY = {"schema": {"type": "string", "contentMediaType": formats.NPY}}
 _TEXT = {"schema": {"type": "string", "minLength": 1}}
 BODY: dict[str, Any] = {
     "requestBody": {
@@ -34,6 +40,7 @@ BODY: dict[str, Any] = {
             },
             "application/jsonlines": _TEXT,
             "text/csv": _TEXT,
+            "application/x-npy": _BINARY,
         },
     }
 }
@@ -50,6 +57,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
             },
             "application/jsonlines": {"schema": {"type": "string"}},
             "text/csv": {"schema": {"type": "string"}},
+            "application/x-npy": _BINARY,
         },
     }
 }
@@ -68,7 +76,7 @@ async def ping(request: Request) -> Response:
 
 
 async def invoke(request: Request) -> Response:
-    """Rows of the default model, as JSON, JSON Lines, or CSV with a header or without.
+    """Rows of the default model, as JSON, JSON Lines, CSV with a header or without, or a NumPy array.
 
     The answer has the type of the `Accept` header; without one it is JSON, but lines for JSON Lines and CSV without a
     header.
@@ -80,8 +88,10 @@ async def invoke(request: Request) -> Response:
     accepted(accept, formats.JSON)
     body = await read_body(request.receive)
     asked, usual = await predictions.run(len(body), READERS[kind], live, body, header)
-    answer = await predictions.predict(request, live, asked.columns, asked.rows, asked.probabilities)
     wanted = accepted(accept, usual)
+    if asked.probabilities and wanted == formats.NPY:
+        raise NotAcceptable(f"{wanted} has no place for probabilities beside predictions; Accept {formats.JSON}")
+    answer = await predictions.predict(request, live, asked.columns, asked.rows, asked.probabilities)
     return await predictions.run(16 * asked.rows, formats.answered, wanted, live.card, answer, asked.unused)
 
 

@@ -4,12 +4,22 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
+from pydantic_core import to_json
+from starlette.responses import RedirectResponse
 
 from ML import estimators
+from ML.config.config import settings
+from ML.errors import Problem
+from ML.instances import Request as Rows
+from ML.predictor import Predictor
 from rest_api import predictions
 from rest_api.answers import bare
+from rest_api.protocols import events, frames, instances
 from rest_api.protocols.protocol import Protocol, words
-from rest_api.routing import HotRoute
+from rest_api.routing import HotRoute, Json, read_body
+
+FORMS = ("instances", "inputs")
+EXPLAINED: dict[int | str, dict[str, Any]] = {501: {"description": "Not offered"}}
 
 router = APIRouter(tags=["KServe v1"])
 hot = APIRouter(route_class=HotRoute, tags=["KServe v1"])
@@ -19,6 +29,12 @@ class Error(BaseModel):
     """What is wrong."""
 
     error: str
+
+
+class NotOffered(Problem):
+    """What V1 has and this server does not do."""
+
+    status = 501
 
 
 class Predictions(BaseModel):
@@ -34,6 +50,14 @@ class Readiness(BaseModel):
 
     name: str
     ready: bool
+
+
+@router.get("/", include_in_schema=False)
+async def alive(request: Request) -> Response:
+    """Whether a V1 server lives: KServe's client asks here. A browser is led to the docs."""
+    if "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
+    return Json(b'{"status":"alive"}')
 
 
 @router.get("/v1/models", summary="The models' names")
@@ -56,8 +80,37 @@ async def readiness(request: Request, model: str) -> Readiness:
     openapi_extra=predictions.BODY,
 )
 async def predict(request: Request) -> Response:
-    """Rows as objects, or as arrays in the order of the columns; `"parameters": {"probabilities": true}` adds those."""
-    return await predictions.of_json(request, request.path_params["model"], bare)
+    """Rows as objects, or as arrays in the order of the columns; `"parameters": {"probabilities": true}` adds those.
+
+    `inputs` may stand for `instances`. A CloudEvent is answered by one, binary or structured as it came.
+    """
+    model = request.path_params["model"]
+    live = await predictions.take(request, model)
+    request.app.batches.check(live)
+    mode = events.mode(request.headers)
+    if mode != "structured":
+        instances.check_type(request.scope)
+    body = await read_body(request.receive)
+    asked = await predictions.run(len(body), _rows, live, body, mode)
+    answer = await predictions.predict(request, live, asked.columns, asked.rows, asked.probabilities)
+    return await predictions.run(len(body), _answered, bare(live.card, answer, asked.unused), model, mode)
+
+
+@hot.post("/v1/models/{model}:explain", summary="Explain predictions: not offered", responses=EXPLAINED)
+async def explain(request: Request) -> Response:
+    """501, as no model here has explanations; 404 for an unknown one."""
+    model = estimators.check(request.path_params["model"])
+    raise NotOffered(f"{model} has no explanations; ask /v1/models/{model}:predict for its predictions")
+
+
+def _rows(live: Predictor, body: bytes, mode: events.Mode) -> Rows:
+    if mode != "structured":
+        return instances.parse(live, body, FORMS)
+    return frames.of_value(live, events.data(body, settings().max_rows, len(live.schema.names)), FORMS)
+
+
+def _answered(fields: dict[str, Any], model: str, mode: events.Mode) -> Response:
+    return events.answer(model, fields, mode) if mode else Json(to_json(fields, inf_nan_mode="null"))
 
 
 router.routes.extend(hot.routes)

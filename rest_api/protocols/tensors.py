@@ -5,6 +5,7 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 """
 
 import struct
+from base64 import b64decode
 from collections.abc import Sequence
 from itertools import chain
 from typing import Annotated, Any, Literal, NotRequired
@@ -33,8 +34,8 @@ class Tensor(TypedDict):
     name: str
     shape: list[Annotated[int, Field(ge=0, lt=2**63)]]
     datatype: Datatype
-    parameters: NotRequired[dict[str, Any]]
-    data: NotRequired[list[Any]]
+    parameters: NotRequired[dict[str, Any] | None]
+    data: NotRequired[list[Any] | None]
 
 
 def wrong(tensor: str, message: str, value: Any = None) -> Invalid:
@@ -57,7 +58,23 @@ def dimensions(tensor: Tensor, most_rows: int) -> tuple[int, int]:
 
 def values(tensor: Tensor, rows: int, width: int, raw: memoryview | None) -> list[Any]:
     """The elements, row after row: floats, ints, bools or strings, NaN or None where one is missing. Raises Invalid."""
-    return _of_bytes(tensor, rows * width, raw) if raw is not None else _of_json(tensor, rows, width)
+    found = _of_bytes(tensor, rows * width, raw) if raw is not None else _of_json(tensor, rows, width)
+    packed = (tensor.get("parameters") or {}).get("content_type") == "base64"
+    return _from_base64(tensor, found) if packed else found
+
+
+def _from_base64(tensor: Tensor, packed: list[Any]) -> list[str | None]:
+    """Texts that a client of MLServer sends as base64: `"content_type": "base64"`."""
+    name = tensor["name"]
+    if tensor["datatype"] != "BYTES":
+        raise wrong(name, f"base64 is for BYTES, and the datatype is {tensor['datatype']}; leave the content type out")
+    found: list[str | None] = []
+    for text in packed:
+        try:
+            found.append(None if text is None else b64decode(text, validate=True).decode())
+        except ValueError:
+            raise wrong(name, f"element {len(found) + 1} is not a text in base64", text) from None
+    return found
 
 
 def _of_json(tensor: Tensor, rows: int, width: int) -> list[Any]:
@@ -118,7 +135,7 @@ def _flat(tensor: Tensor, rows: int, width: int) -> list[Any]:
 
 def _of_bytes(tensor: Tensor, count: int, raw: memoryview) -> list[Any]:
     name, datatype = tensor["name"], tensor["datatype"]
-    if "data" in tensor:
+    if tensor.get("data") is not None:
         raise wrong(name, "it has both data and a binary_data_size; send one of them")
     if datatype == "BYTES":
         return _strings(name, count, raw)

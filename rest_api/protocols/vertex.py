@@ -7,13 +7,15 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from ML.card import Card
 from ML.config.config import Settings, settings
 from ML.predictor import Answer
 from rest_api import predictions
+from rest_api.protocols import instances
 from rest_api.protocols.protocol import Protocol, words
-from rest_api.routing import HotRoute
+from rest_api.routing import HotRoute, Json, read_body
 
 
 class Reason(BaseModel):
@@ -43,7 +45,13 @@ async def health(request: Request) -> Response:
 
 async def predict(request: Request) -> Response:
     """Rows as objects, or as arrays in the order of the columns; `"parameters": {"probabilities": true}`."""
-    return await predictions.of_json(request, settings().default_model, _fields)
+    live = await predictions.take(request, settings().default_model)
+    request.app.batches.check(live)
+    instances.check_type(request.scope)
+    body = await read_body(request.receive)
+    asked = await predictions.run(len(body), instances.parse, live, body, ("instances",))
+    answer = await predictions.predict(request, live, asked.columns, asked.rows, asked.probabilities)
+    return await predictions.run(len(body), _answered, live.card, answer)
 
 
 def protocol(given: Settings) -> Protocol:
@@ -66,17 +74,16 @@ def protocol(given: Settings) -> Protocol:
     return Protocol("vertex", router, Error, _shape, chosen=True)
 
 
-def _fields(card: Card, answer: Answer, unused: list[str]) -> dict[str, Any]:
+def _answered(card: Card, answer: Answer) -> Response:
     """Vertex hands on nothing but the predictions, so the probabilities are in them."""
-    if answer.probabilities is None:
-        return {"predictions": answer.predictions}
-    classes = card.target and card.target.classes
-    return {
-        "predictions": [
+    found: list[Any] = answer.predictions
+    if answer.probabilities is not None:
+        classes = card.target and card.target.classes
+        found = [
             {"prediction": label, "probabilities": share, "classes": classes}
             for label, share in zip(answer.predictions, answer.probabilities, strict=True)
         ]
-    }
+    return Json(to_json({"predictions": found}, inf_nan_mode="null"))
 
 
 def _shape(status: int, detail: Any) -> dict[str, Any]:
