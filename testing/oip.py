@@ -41,6 +41,15 @@ def columns(**changes: Any) -> list[dict[str, Any]]:
     ]
 
 
+def example(server: Server, model: str) -> list[dict[str, Any]]:
+    """A row of the model, one tensor for each column."""
+    row = server.client.get(f"/models/{model}").json()["live"]["example"]
+    return [
+        {"name": name, "shape": [1], "datatype": "BYTES" if isinstance(value, str) else "FP64", "data": [value]}
+        for name, value in row.items()
+    ]
+
+
 def send(server: Server, envelope: Any, raw: bytes, path: str = INFER) -> httpx.Response:
     """JSON and the bytes behind it."""
     text = json.dumps(envelope).encode()
@@ -52,7 +61,7 @@ def outputs(answer: httpx.Response) -> dict[str, Any]:
     return {each["name"]: each["data"] for each in answer.json()["outputs"]}
 
 
-def said(answer: httpx.Response, status: int = 422) -> str:
+def said(answer: httpx.Response, status: int = 400) -> str:
     """The one text of an error."""
     assert answer.status_code == status, answer.text
     assert list(answer.json()) == ["error"]

@@ -79,7 +79,7 @@ def test_tritonclient_gets_the_same_predictions_by_every_way(
 
 def test_tritonclient_gets_probabilities_and_reads_refusals(triton: Any) -> None:
     assert triton["probabilities"] == [2, 3, True]
-    assert triton["refusal"][0] == "422"
+    assert triton["refusal"][0] == "400"
     assert "sepal_length is missing" in triton["refusal"][1]
 
 

@@ -189,4 +189,4 @@ def test_swagger_ui_loads_nothing_from_another_host(server: Server) -> None:
     for link in links:
         assert link.startswith("/docs/")
         assert server.client.get(link).status_code == 200
-    assert server.client.get("/", follow_redirects=True).text == page
+    assert server.client.get("/", headers={"accept": "text/html"}, follow_redirects=True).text == page

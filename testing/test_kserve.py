@@ -28,7 +28,7 @@ def test_the_platform_that_has_asked_for_credentials_needs_none_here(server: Ser
 
 def test_errors_are_one_text(server: Server) -> None:
     wrong = httpx.post(f"{server.url}/v1/models/classifier:predict", json={"instances": [{**ROW, "petal_width": "x"}]})
-    assert wrong.status_code == 422 and "petal_width" in wrong.json()["error"]
+    assert wrong.status_code == 400 and "petal_width" in wrong.json()["error"]
     assert httpx.get(f"{server.url}/v1/models/nothing").json() == {
         "error": "There is no model nothing; there are classifier, regressor"
     }

@@ -26,7 +26,7 @@ WRONG = {
     "a large shape with little data": ({"inputs": [MATRIX | {"shape": [4000, 4]}]}, "16000 elements, and the data 4"),
     "data too short": ({"inputs": [MATRIX | {"data": [1, 2, 3]}]}, "4 elements, and the data 3"),
     "data too long": ({"inputs": [MATRIX | {"data": [1, 2, 3, 4, 5]}]}, "4 elements, and the data 5"),
-    "no data": ({"inputs": [MATRIX | {"data": None}]}, "inputs[0].data"),
+    "no data": ({"inputs": [MATRIX | {"data": None}]}, "there is no data"),
     "data left out": ({"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP64"}]}, "there is no data"),
     "data nested otherwise": ({"inputs": [MATRIX | {"data": [[1, 2], [3, 4]]}]}, "not nested as the shape"),
     "data nested too deeply": ({"inputs": [MATRIX | {"data": [[[1], [2], [3], [4]]]}]}, "no FP64 in JSON"),
@@ -51,7 +51,15 @@ WRONG = {
     "classification": (
         {"inputs": [MATRIX], "outputs": [{"name": "predict", "parameters": {"classification": 3}}]}, "classification"),
     "shared memory": ({"inputs": [MATRIX | {"parameters": {"shared_memory_region": "x"}}]}, "no shared memory"),
-    "base64": ({"inputs": [MATRIX | {"parameters": {"content_type": "base64"}}]}, "base64"),
+    "base64 of numbers": ({"inputs": [MATRIX | {"parameters": {"content_type": "base64"}}]}, "base64 is for BYTES"),
+    "what is not base64": (
+        {"inputs": [MATRIX | {"datatype": "BYTES", "data": ["*"] * 4, "parameters": {"content_type": "base64"}}]},
+        "element 1 is not a text in base64"),
+    "null for a name": ({"inputs": [MATRIX | {"name": None}]}, "inputs[0].name"),
+    "null for a shape": ({"inputs": [MATRIX | {"shape": None}]}, "inputs[0].shape"),
+    "null for a datatype": ({"inputs": [MATRIX | {"datatype": None}]}, "inputs[0].datatype"),
+    "null for the inputs": ({"inputs": None}, "inputs"),
+    "null for an output's name": ({"inputs": [MATRIX], "outputs": [{"name": None}]}, "outputs[0].name"),
     "binary data that is not there": (
         {"inputs": [{**MATRIX, "parameters": {"binary_data_size": 32}}]}, "0 bytes are left; the header"),
 }  # fmt: skip

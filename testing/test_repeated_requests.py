@@ -140,7 +140,7 @@ def test_more_heads_than_are_kept(wire: socket.socket) -> None:
         ("/predict", basic(password="wrong"), 401),
         ("/predict", basic(USER, LESSER), 401),
         ("/predict", basic("guest", LESSER), 200),
-        ("/v2/models/classifier/infer", basic("guest", LESSER), 422),
+        ("/v2/models/classifier/infer", basic("guest", LESSER), 400),
     ],
 )
 def test_a_head_is_judged_alike_each_time(server: Server, path: str, credentials: str, status: int) -> None:

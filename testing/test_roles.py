@@ -19,6 +19,8 @@ TRAINER = {
     "POST /train_model",
     "DELETE /models/{model}/versions/{version}",
     "PUT /models/{model}/current",
+    "POST /v2/repository/models/{model}/load",
+    "POST /v2/repository/models/{model}/unload",
 }
 
 

@@ -33,8 +33,15 @@ BODIES = {
         json.dumps({"instances": [dict(zip(NAMES, row, strict=True)) for row in ROWS]}),
         json.dumps({"inputs": dict(zip(NAMES, zip(*ROWS, strict=True), strict=True))}),
         json.dumps({"dataframe_split": {"columns": NAMES, "data": ROWS}}),
+        json.dumps(ROWS),
+        json.dumps([dict(zip(NAMES, row, strict=True)) for row in ROWS]),
+        json.dumps({"instances": [{"features": row} for row in ROWS]}),
     ],
-    "application/jsonlines": [JSON_LINES, "\n".join(map(json.dumps, ROWS)) + "\n"],
+    "application/jsonlines": [
+        JSON_LINES,
+        "\n".join(json.dumps({"features": row}) for row in ROWS),
+        "\n".join(map(json.dumps, ROWS)) + "\n",
+    ],
     "application/x-ndjson": [JSON_LINES],
 }
 ANSWERS = {
@@ -88,30 +95,40 @@ def test_without_a_wish_the_answer_is_what_such_callers_expect(
 @pytest.mark.parametrize(
     ("kind", "body", "accept", "status", "says"),
     [
-        ("application/xml", "<a/>", None, 415, "takes application/json, application/jsonlines, text/csv"),
+        (
+            "application/xml",
+            "<a/>",
+            None,
+            415,
+            "takes application/json, application/jsonlines, text/csv, application/x-npy",
+        ),
         ("text/csv; charset=latin-1", LINES, None, 415, "UTF-8"),
         ("", LINES, None, 415, "without a type"),
         ("text/csv", LINES, "text/html", 406, "There is no answer of type text/html"),
         ("text/csv", LINES, "text/csv;q=0", 406, "text/csv"),
-        ("text/csv", "5.1,3.5,1.4\n", None, 422, f"in this order: {', '.join(NAMES)}"),
-        ("text/csv", "5.1,3.5,1.4,0.2,9\n", None, 422, "row 1 has 5 cells where the model has 4"),
-        ("text/csv", LINES + "5.1,3.5\n", None, 422, "row 3 has 2 cells"),
-        ("text/csv", "5.1,3.5,1.4,wide\n", None, 422, "row 1, petal_width: 'wide'"),
-        ("text/csv", "sepal_length,sepal_width,petal_length\n1,2,3\n", None, 422, "the column petal_width is missing"),
-        ("text/csv", "", None, 422, "empty"),
-        ("text/csv", "1,2\n" * 3_000_000, None, 422, "row 1 has 2 cells"),
-        ("application/json", "{", None, 422, "not JSON"),
-        ("application/json", "[1]", None, 422, "exactly one of"),
-        ("application/json", '{"instances": [], "inputs": []}', None, 422, "it has instances and inputs"),
-        ("application/json", '{"instances": [[1, 2, 3, 4]], "parms": {}}', None, 422, "parms is not known"),
-        ("application/json", '{"instances": [[1, 2, 3, "x"]]}', None, 422, "petal_width: a number was learned"),
-        ("application/json", '{"instances": [[1, 2, 3, 4]], "params": {"x": 1}}', None, 422, "probabilities"),
+        ("text/csv", "5.1,3.5,1.4\n", None, 400, f"in this order: {', '.join(NAMES)}"),
+        ("text/csv", "5.1,3.5,1.4,0.2,9\n", None, 400, "row 1 has 5 cells where the model has 4"),
+        ("text/csv", LINES + "5.1,3.5\n", None, 400, "row 3 has 2 cells"),
+        ("text/csv", "5.1,3.5,1.4,wide\n", None, 400, "row 1, petal_width: 'wide'"),
+        ("text/csv", "sepal_length,sepal_width,petal_length\n1,2,3\n", None, 400, "the column petal_width is missing"),
+        ("text/csv", "", None, 400, "empty"),
+        ("text/csv", "1,2\n" * 3_000_000, None, 400, "row 1 has 2 cells"),
+        ("application/json", "{", None, 400, "not JSON"),
+        ("application/json", "[1]", None, 400, "exactly one of"),
+        ("application/json", '{"instances": [], "inputs": []}', None, 400, "it has instances and inputs"),
+        ("application/json", '{"instances": [[1, 2, 3, "x"]]}', None, 400, "petal_width: a number was learned"),
+        ("application/json", '{"instances": [[1, 2, 3, 4]], "params": {"probabilities": 1}}', None, 400, "params is"),
+        ("application/json", "[]", None, 400, "no rows"),
+        ("application/json", "[[1, 2, 3]]", None, 400, "rows[0]: the column petal_width is missing"),
+        ("application/json", "[5.1, 3.5, 1.4, 0.2]", None, 400, "exactly one of"),
+        ("application/json", f"[{'[],' * 2_000_000}[]]", None, 413, "MAX_ROWS"),
+        ("application/json", '[{"features": [1, 2, 3, 4]}, [1, 2, 3, 4]]', None, 400, "rows[0]"),
         ("application/json", f'{{"instances": [{"[]," * 2_000_000}[]]}}', None, 413, "MAX_ROWS"),
-        ("application/jsonlines", "[1,2,3,4]\n[1,2\n", None, 422, "line 2 is not JSON"),
-        ("application/jsonlines", "[1,2,3,4],[1,2,3,4]\n", None, 422, "line 1 is not JSON"),
-        ("application/jsonlines", "\n\n", None, 422, "no rows"),
+        ("application/jsonlines", "[1,2,3,4]\n[1,2\n", None, 400, "line 2 is not JSON"),
+        ("application/jsonlines", "[1,2,3,4],[1,2,3,4]\n", None, 400, "line 1 is not JSON"),
+        ("application/jsonlines", "\n\n", None, 400, "no rows"),
         ("application/jsonlines", "\n" * 3_000_000, None, 413, "MAX_ROWS"),
-        ("application/jsonlines", "[1,2,3]\n", None, 422, "petal_width"),
+        ("application/jsonlines", "[1,2,3]\n", None, 400, "petal_width"),
     ],
 )
 def test_what_is_not_understood_is_said_in_one_message(
@@ -151,7 +168,7 @@ def test_boto3_asks_for_every_kind_of_rows(server: Server) -> None:
         wanted = kind.partition(";")[0].replace("x-ndjson", "jsonlines")
         usual = "application/json" if "present" in kind else wanted
         assert (answered, body) == (usual, ANSWERS[usual])
-    assert [status for status, _ in found[-2:]] == [422, 415]
+    assert [status for status, _ in found[-2:]] == [400, 415]
     assert "in this order: sepal_length" in found[-2][1]
 
 

@@ -72,8 +72,8 @@ def test_the_probabilities_are_in_the_predictions(server: Server) -> None:
 
 def test_errors_have_the_shape_of_googles_apis(server: Server) -> None:
     found = httpx.post(routes(server)[1], json={"instances": [{**ROW, "petal_width": "x"}]})
-    assert found.status_code == 422
-    assert found.json()["error"]["code"] == 422 and "petal_width" in found.json()["error"]["message"]
+    assert found.status_code == 400
+    assert found.json()["error"]["code"] == 400 and "petal_width" in found.json()["error"]["message"]
 
 
 def test_without_its_variables_there_is_no_route_of_it(serve: Callable[..., Server]) -> None:

@@ -19,7 +19,6 @@ from rest_api.protocols.protocol import Protocol, words
 from rest_api.routing import HotRoute, Json, read_body
 
 FORMS = ("instances", "inputs")
-EXPLAINED: dict[int | str, dict[str, Any]] = {501: {"description": "Not offered"}}
 
 router = APIRouter(tags=["KServe v1"])
 hot = APIRouter(route_class=HotRoute, tags=["KServe v1"])
@@ -96,7 +95,7 @@ async def predict(request: Request) -> Response:
     return await predictions.run(len(body), _answered, bare(live.card, answer, asked.unused), model, mode)
 
 
-@hot.post("/v1/models/{model}:explain", summary="Explain predictions: not offered", responses=EXPLAINED)
+@hot.post("/v1/models/{model}:explain", include_in_schema=False)
 async def explain(request: Request) -> Response:
     """501, as no model here has explanations; 404 for an unknown one."""
     model = estimators.check(request.path_params["model"])
