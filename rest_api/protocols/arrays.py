@@ -21,8 +21,9 @@ MOST_HEADER = 10_000
 """Bytes of a header, as in NumPy: it is parsed as Python."""
 PLAIN = re.compile(r"[<>|=]?(?:[?biuf]\d{0,2}|[US]\d{1,9})")
 """Flags, numbers and texts. Objects would be pickled; dates and records are no values of a row."""
-ELEMENTS = 4
+LETTER = 4
 """Bytes of a letter in NumPy."""
+LAST_LETTER = 0x10FFFF
 
 
 class Header(NamedTuple):
@@ -59,7 +60,7 @@ def packed(found: Sequence[Any], most: int) -> bytes:
     if array is None or array.dtype.hasobject:
         texts = ["" if label is None else str(label) for label in found]
         longest = max(map(len, texts))
-        if ELEMENTS * longest * len(texts) > most:
+        if LETTER * longest * len(texts) > most:
             raise TooLarge(
                 f"As an array, {len(texts)} labels of up to {longest} letters take too much; Accept text/csv"
             )
@@ -112,9 +113,13 @@ def _plain(array: "np.ndarray[Any, Any]") -> list[Any]:
     """Elements as Python's own: half and long floats become doubles, and bytes texts."""
     if array.dtype.kind == "f":
         return list(array.astype(np.float64).tolist())
+    if array.dtype.kind == "U":
+        letters = array.view(array.dtype.str[0] + "u4")
+        if ((letters > LAST_LETTER) | ((letters >= 0xD800) & (letters < 0xE000))).any():
+            raise _wrong("its texts have letters that Unicode has not")  # NumPy raises SystemError for some of them
     try:
         return [each.decode() for each in array.tolist()] if array.dtype.kind == "S" else list(array.tolist())
-    except ValueError as error:
+    except UnicodeDecodeError as error:
         raise _wrong(f"its texts are not UTF-8: {error}") from None
 
 
