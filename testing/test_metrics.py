@@ -21,6 +21,7 @@ def build(): return DecisionTreeClassifier(random_state=0)
 def score(model, X, y): return {"accuracy": model.score(X, y)}
 """
 ROW = [5.1, 3.5, 1.4, 0.2]
+AWAITED = ("trainings_total", "refused_total", "predictions_total", "last_inference_timestamp_seconds")
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "fast-ml.json").read_text())
 QUERIES = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel["targets"]]
 
@@ -162,12 +163,14 @@ def samples(server: Server, iris: str) -> dict[str, list[dict[str, str]]]:
     httpx.get(f"{server.url}/models")
     predict(server)
     server.predict_csv("nonsense")
+    matrix = {"name": "x", "shape": [1, 4], "datatype": "FP64", "data": ROW}
+    server.client.post("/v2/models/classifier/infer", json={"inputs": [matrix]}).raise_for_status()
     found: dict[str, list[dict[str, str]]] = {}
 
     def all_there() -> bool:
         for name, *labels in read(server):
             found.setdefault(name, []).append(dict(label.split("=", 1) for label in labels))
-        return {"fast_ml_trainings_total", "fast_ml_refused_total", "fast_ml_predictions_total"} <= set(found)
+        return {f"fast_ml_{name}" for name in AWAITED} <= set(found)
 
     assert eventually(all_there)
     return found

@@ -70,6 +70,42 @@ def test_the_probabilities_are_in_the_predictions(server: Server) -> None:
     assert sum(found["predictions"][0]["probabilities"]) == pytest.approx(1)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"instances": [ROW], "parameters": None},
+        {"instances": [ROW], "parameters": {}},
+        {"instances": [ROW], "parameters": {"probabilities": None}},
+        {"instances": [ROW], "parameters": {"confidenceThreshold": 0.5}},
+        {"instances": [list(ROW.values())], "parameters": None, "labels": None},
+    ],
+)
+def test_what_is_null_is_unset_and_parameters_of_other_models_are_left_aside(server: Server, body: dict) -> None:
+    found = httpx.post(routes(server)[1], json=body)
+    assert (found.status_code, found.json()) == (200, {"predictions": ["setosa"]})
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("{", "not JSON"),
+        ("", "not JSON"),
+        ("[]", "instances"),
+        ("{}", "instances"),
+        ('{"instances": null}', "instances"),
+        ('{"inputs": [[1, 2, 3, 4]]}', "instances"),
+        ('{"instances": "abc"}', "instances"),
+        ('{"instances": []}', "no rows"),
+        ('{"instances": [[1, 2]]}', "petal_length is missing"),
+        ('{"instances": [[1, 2, 3, 4]], "parameters": {"probabilities": 1}}', "parameters is"),
+    ],
+)
+def test_wrong_input_is_a_bad_request(server: Server, body: str, says: str) -> None:
+    found = httpx.post(routes(server)[1], content=body, headers={"content-type": "application/json"})
+    assert (found.status_code, found.json()["error"]["code"]) == (400, 400)
+    assert says in found.json()["error"]["message"]
+
+
 def test_errors_have_the_shape_of_googles_apis(server: Server) -> None:
     found = httpx.post(routes(server)[1], json={"instances": [{**ROW, "petal_width": "x"}]})
     assert found.status_code == 400
