@@ -2,13 +2,15 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 from conftest import Server
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 PATH = "/v1/models/classifier:predict"
 BODY = {"instances": [[5.1, 3.5, 1.4, 0.2], [6.3, 3.3, 6.0, 2.5]]}
@@ -23,9 +25,9 @@ def server(serve: Callable[..., Server]) -> Server:
     return serve(WEB_CONCURRENCY="1", PROTOCOLS="kserve")
 
 
-def ask(server: Server, body: Any, headers: dict[str, str]) -> httpx.Response:
+def ask(server: Server, body: Any, headers: Mapping[str, str | bytes]) -> httpx.Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return server.client.post(PATH, content=content, headers=headers)
+    return server.client.post(PATH, content=content, headers=dict(headers))
 
 
 def check(event: dict[str, Any]) -> None:
@@ -112,3 +114,24 @@ def test_an_unknown_version_and_a_batch_are_refused(server: Server) -> None:
     assert "version 2.0" in ask(server, BODY, HEADERS | {"ce-specversion": "2.0"}).json()["error"]
     batch = ask(server, [EVENT | {"data": BODY}], {"content-type": "application/cloudevents-batch+json"})
     assert batch.status_code == 415
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+NAMES = st.sampled_from(["specversion", "id", "source", "type", "data", "data_base64", "instances", "inputs"])
+VALUES = st.recursive(
+    SCALARS | st.sampled_from(["1.0", "W10=", "e30="]),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(NAMES | st.just("parameters"), inner),
+)
+BODIES = VALUES | st.dictionaries(NAMES, VALUES) | VALUES.map(lambda data: EVENT | {"data": data})
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(
+    body=BODIES.map(lambda value: json.dumps(value).encode("utf-8", "surrogatepass")) | st.binary(max_size=20),
+    headers=st.sampled_from([{}, HEADERS, {"content-type": TYPE}, HEADERS | {"content-type": TYPE}])
+    | st.dictionaries(st.sampled_from(list(HEADERS)), st.sampled_from(["1.0", "", "a b", "\xff"])),
+)
+def test_nothing_that_is_sent_makes_the_server_fail(server: Server, body: bytes, headers: dict[str, str]) -> None:
+    found = ask(server, body, {name: value.encode("latin-1") for name, value in headers.items()})
+    assert found.status_code in (200, 400, 413), found.text
+    assert found.status_code == 200 or list(found.json()) == ["error"]

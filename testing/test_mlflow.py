@@ -138,15 +138,26 @@ BODIES = (
     | st.lists(st.lists(SCALARS.map(str), max_size=5).map(",".join), max_size=5).map("\n".join)
 )
 KINDS = st.sampled_from(
-    ["application/json", "application/jsonlines", "text/csv", "text/csv; header=present", "text/csv; header=absent"]
+    [
+        "application/json",
+        "application/jsonlines",
+        "text/csv",
+        "text/csv; header=present",
+        "text/csv; header=absent",
+        "application/x-npy",
+    ]
 )
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(
-    body=BODIES.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary(max_size=40),
+    body=BODIES.map(lambda text: text.encode("utf-8", "surrogatepass"))
+    | st.binary(max_size=40)
+    | st.binary(max_size=40).map(lambda rest: b"\x93NUMPY\x01\x00" + rest),
     kind=KINDS | st.text(st.characters(codec="latin-1", exclude_categories=["C"])).map(str.strip),
-    accept=st.sampled_from(["", "*/*", "text/csv", "application/jsonlines;q=x", "text/*;q=nan,,;", "a/b"]),
+    accept=st.sampled_from(
+        ["", "*/*", "text/csv", "application/jsonlines;q=x", "application/x-npy", "text/*;q=nan,,;", "a/b"]
+    ),
 )
 def test_nothing_that_is_sent_makes_the_server_fail(server: Server, body: bytes, kind: str, accept: str) -> None:
     headers = {"content-type": kind.encode("latin-1"), "accept": accept.encode()}

@@ -11,6 +11,7 @@ from ML.errors import Invalid
 from ML.schema import check_names
 from rest_api.protocols import plain, tensors
 from rest_api.protocols.contract import PREDICT, PROBABILITIES, SHARES, Contract
+from rest_api.protocols.raw import Raw
 from rest_api.protocols.tensors import Tensor, wrong
 
 
@@ -64,39 +65,11 @@ def parse(contract: Contract, body: bytes, json_size: int | None, most_rows: int
     if json_size is None and (found := plain.numbers(contract, envelope, most_rows)):
         return Asked(*found, envelope.get("id"), _outputs(envelope))
     envelope = checked(ENVELOPE, envelope)
-    raw = _Raw(memoryview(body)[len(body) if json_size is None else json_size :], json_size is not None)
+    raw = Raw(memoryview(body)[len(body) if json_size is None else json_size :], json_size is not None)
     inputs = envelope["inputs"]
     columns, rows = (_matrix(contract, inputs, raw, most_rows)) or _columns(contract, inputs, raw, most_rows)
     raw.end()
     return Asked(columns, rows, envelope.get("id"), _outputs(envelope))
-
-
-class _Raw:
-    """The bytes behind the JSON, tensor after tensor."""
-
-    def __init__(self, rest: memoryview, announced: bool) -> None:
-        self.rest, self.announced = rest, announced
-
-    def next(self, tensor: Tensor) -> memoryview | None:
-        """Those of a tensor; None where its data is in the JSON. Raises Invalid where there are fewer than it says."""
-        parameters = tensor.get("parameters")
-        if not parameters:
-            return None
-        if parameters.get("shared_memory_region") is not None:
-            raise wrong(tensor["name"], "there is no shared memory here; send the data")
-        size = parameters.get("binary_data_size")
-        if size is None:
-            return None
-        if type(size) is not int or not 0 <= size <= len(self.rest):
-            said = "" if self.announced else "; the header Inference-Header-Content-Length says where they begin"
-            raise wrong(tensor["name"], f"binary_data_size is {size!r:.40}, and {len(self.rest)} bytes are left{said}")
-        found, self.rest = self.rest[:size], self.rest[size:]
-        return found
-
-    def end(self) -> None:
-        """Raises Invalid where bytes are left that belong to no tensor."""
-        if self.rest:
-            raise Invalid.at("body", msg=f"{len(self.rest)} bytes at the end belong to no input", type="tensor_invalid")
 
 
 def checked(kind: TypeAdapter[T], value: Any) -> T:
@@ -114,7 +87,7 @@ def _placed(place: tuple[int | str, ...], message: str) -> str:
     return f"{where}: {message}" if where else message
 
 
-def _matrix(contract: Contract, inputs: list[Tensor], raw: _Raw, most_rows: int) -> tuple[Any, int] | None:
+def _matrix(contract: Contract, inputs: list[Tensor], raw: Raw, most_rows: int) -> tuple[Any, int] | None:
     """The columns and rows of a single tensor that has all columns side by side, whatever its name."""
     tensor = inputs[0]
     if len(inputs) > 1:
@@ -131,7 +104,7 @@ def _matrix(contract: Contract, inputs: list[Tensor], raw: _Raw, most_rows: int)
     return contract.columns.matrix(tensors.values(tensor, rows, width, raw.next(tensor))), rows
 
 
-def _columns(contract: Contract, inputs: list[Tensor], raw: _Raw, most_rows: int) -> tuple[Any, int]:
+def _columns(contract: Contract, inputs: list[Tensor], raw: Raw, most_rows: int) -> tuple[Any, int]:
     """The columns and rows of one tensor for each column."""
     names = contract.schema.names
     check_names(names, [tensor["name"] for tensor in inputs], "inputs")
