@@ -69,6 +69,13 @@ def test_tritonclient_learns_of_server_and_models(triton: Any) -> None:
     assert len(triton["statistics"]["model_stats"]) >= 3
 
 
+def test_tritonclient_loads_a_model_and_hears_why_it_stays_loaded(triton: Any) -> None:
+    assert triton["load"] is None
+    assert triton["load of none"][0] == "404" and "no model nope" in triton["load of none"][1]
+    assert triton["unload"][0] == "400" and "stays loaded" in triton["unload"][1]
+    assert triton["shared memory"] == [[], []]
+
+
 @pytest.mark.parametrize(("model", "rows"), [("classifier", IRIS), ("mixed", MIXED), ("text", TEXT)])
 def test_tritonclient_gets_the_same_predictions_by_every_way(
     server: Server, triton: Any, model: str, rows: Any
@@ -84,7 +91,7 @@ def test_tritonclient_gets_probabilities_and_reads_refusals(triton: Any) -> None
 
 
 def test_kserves_client_speaks_v1(server: Server, kserve: Any) -> None:
-    assert kserve["v1"] == {"ready": True, "predictions": server.predict(IRIS).json()["predictions"]}
+    assert kserve["v1"] == {"live": True, "ready": True, "predictions": server.predict(IRIS).json()["predictions"]}
 
 
 def test_kserves_client_speaks_v2(server: Server, kserve: Any) -> None:

@@ -16,7 +16,11 @@ def client(protocol, user, password):
 async def v1(url, user, password, model, rows):
     async with client("v1", user, password) as asked:
         answer = await asked.infer(url, {"instances": rows}, model_name=model)
-        return {"ready": await asked.is_model_ready(url, model), "predictions": answer["predictions"]}
+        return {
+            "live": await asked.is_server_live(url),
+            "ready": await asked.is_model_ready(url, model),
+            "predictions": answer["predictions"],
+        }
 
 
 def tensors(rows, binary):

@@ -57,9 +57,9 @@ def shares(client, model, rows):
     return [*array.shape, bool(np.allclose(array.sum(axis=1), 1))]
 
 
-def refusal(client, model):
+def refusal(call, *arguments):
     try:
-        client.infer(model, [triton.InferInput("x", [1, 1], "FP64").set_data_from_numpy(np.ones((1, 1)))])
+        call(*arguments)
     except InferenceServerException as error:
         return [error.status(), error.message()]
 
@@ -72,7 +72,15 @@ def main(url, user, password, models):
         "ready": client.is_server_ready(),
         "server": client.get_server_metadata(),
         "index": client.get_model_repository_index(),
-        "refusal": refusal(client, "classifier"),
+        "refusal": refusal(
+            client.infer,
+            "classifier",
+            [triton.InferInput("x", [1, 1], "FP64").set_data_from_numpy(np.ones((1, 1)))],
+        ),
+        "load": refusal(client.load_model, "classifier"),
+        "load of none": refusal(client.load_model, "nope"),
+        "unload": refusal(client.unload_model, "classifier"),
+        "shared memory": [client.get_system_shared_memory_status(), client.get_cuda_shared_memory_status()],
         "statistics": client.get_inference_statistics(),
         "models": {
             name: {
