@@ -47,7 +47,7 @@ def test_every_route_but_health_and_docs_is_closed(server: Server, stranger: htt
     for path in PUBLIC - {"/"}:
         assert stranger.get(path).status_code == 200, path
     for path in ("/nope", "/docs/", "/docs/../models", "/health", "/openapi.json/", "//docs", "/docs/swagger-ui.css/x"):
-        assert stranger.get(path).status_code in (401, 307, 404), path
+        assert stranger.get(server.url + path).status_code in (401, 307, 404), path
     assert stranger.post("/docs").status_code == 401
 
 
