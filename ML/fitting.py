@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from ML import estimators, gate, holdout, nameless, payload, predictor, schema, 
 from ML.card import Card, Compiled
 from ML.config.config import settings
 from ML.errors import Invalid, Problem
+from ML.names import LONGEST, Spelling, listed, short
 from ML.table import Table, hint, read
 
 FEWEST_ROWS = 10
@@ -59,23 +60,25 @@ def fit(card: Card, data: bytes) -> None:
 
 def check(model: str, data: bytes, target_variable: str) -> None:
     """Refuses at once what can be told from the table and its target. Raises Invalid and TooLarge."""
-    _target(read(data, settings().max_body_bytes), target_variable, estimators.load(model).build())
+    table, estimator = read(data, settings().max_body_bytes), estimators.load(model).build()
+    check_target(table, target_variable)
+    _target(table.column(target_variable, settings().max_rows), target_variable, estimator)
 
 
-def _target(table: Table, name: str, model: Any) -> tuple[target.Target, list[str], list[list[str]]]:
-    """What is to be predicted, its cells, and those of the features, a list for each."""
-    check_target(table, name)
-    columns = table.columns(settings().max_rows)
-    labels = columns.pop(table.header.index(name))
+def _target(labels: Sequence[str], name: str, model: Any) -> target.Target:
+    """What is to be predicted, learned from its cells."""
     if len(labels) < FEWEST_ROWS:
         message = f"the table has {len(labels)} rows; {FEWEST_ROWS} or more are needed, so that some can be held out"
         raise Invalid.at("body", "csv_file", type="too_few_rows", msg=message)
-    return target.learn(name, labels, estimators.task(model)), labels, columns
+    return target.learn(name, labels, estimators.task(model))
 
 
 def _learn(card: Card, table: Table, model: Any) -> tuple[pd.DataFrame, Any]:
     """Puts what the table teaches on the card; the features and the target of its rows."""
-    card.target, labels, columns = _target(table, card.target_variable, model)
+    check_target(table, card.target_variable)
+    columns = table.columns(settings().max_rows)
+    labels = columns.pop(table.header.index(card.target_variable))
+    card.target = _target(labels, card.target_variable, model)
     names = [name for name in table.header if name != card.target_variable]
     card.features, X = schema.learn(names, columns)
     card.notes += [f"the column {name} is empty and was ignored" for name in card.features.ignored]
@@ -85,17 +88,15 @@ def _learn(card: Card, table: Table, model: Any) -> tuple[pd.DataFrame, Any]:
 
 def check_target(table: Table, name: str) -> None:
     """Raises Invalid where the table has no such column."""
-    if name not in table.header:
-        close = schema.similar(name, table.header)
-        raise Invalid.at(
-            "body",
-            "target_variable",
-            type="missing_column",
-            input=name,
-            msg=f"there is no column {name}{'; ' if close else '. '}"
-            f"{f'did you mean {close[0]}? ' if close else ''}The columns are {', '.join(table.header)}"
-            + hint(table.header),
-        )
+    if name in table.header:
+        return
+    if len(name) > LONGEST:
+        message = f"target_variable has {len(name):,} characters; a column's name has at most {LONGEST:,}"
+    else:
+        close = Spelling().similar(name, table.header)
+        meant = f"; did you mean {short(close[0])}? " if close else ". "
+        message = f"there is no column {short(name)}{meant}The columns are {listed(table.header)}" + hint(table.header)
+    raise Invalid.at("body", "target_variable", type="missing_column", input=name[:LONGEST], msg=message)
 
 
 def _fit(model: Any, X: pd.DataFrame, y: Any) -> None:

@@ -1,13 +1,13 @@
 """A CSV file that may have no header, as SageMaker sends it: the columns that the model learned tell."""
 
-import csv
-import io
 from collections.abc import Sequence
 from contextlib import suppress
 
-from ML import table
+from ML import table, upload
 from ML.errors import Invalid
+from ML.names import listed
 from ML.table import SEPARATORS, Table
+from ML.upload import Upload
 
 FIELD = "body"
 
@@ -17,41 +17,41 @@ def read(data: bytes, names: Sequence[str], target: str, most: int, header: bool
 
     Without one its cells are in the order of `names`. Raises Invalid and TooLarge.
     """
-    text = table.decoded(data, most, FIELD)
-    first, separator = _first(text, len(names))
+    found = upload.read(data, most, FIELD)
+    first, separator = _first(found, len(names))
     if header is None:
         header = _is_header(first, names, target)
     if header:
-        return table.of_text(text, FIELD), True
+        return table.of_upload(found), True
     if len(first) != len(names):
         message = f"row 1 has {_cells(len(first))} where the model has {_cells(len(names))}, in this order: "
-        message += f"{', '.join(names)}. Or begin with a line of the columns' names, in any order"
+        message += f"{listed(names)}. Or begin with a line of the columns' names, in any order"
         raise Invalid.at(FIELD, 1, type="ragged_row", msg=message)
-    line = io.StringIO(newline="")
-    csv.writer(line, delimiter=separator, lineterminator="\n").writerow(names)
-    return table.of_text(line.getvalue() + text, FIELD, separator), False
+    return table.under(names, found, separator), False
 
 
-def _first(text: str, width: int) -> tuple[list[str], str]:
+def _first(found: Upload, width: int) -> tuple[list[str], str]:
     """The cells of the first line, cut by the separator that gives so many; by a comma in doubt."""
-    rows = [table.first_row(text, SEPARATORS[0], FIELD)]
+    longest = table.first_row(found, SEPARATORS[0])
     for separator in SEPARATORS:
         with suppress(Invalid):  # where this one is none, quotes may stand where they must not
-            rows.append(table.first_row(text, separator, FIELD))
-            if len(rows[-1]) == width:
-                return rows[-1], separator
-    return max(rows, key=len), SEPARATORS[0]
+            row = table.first_row(found, separator)
+            if len(row) == width:
+                return row, separator
+            longest = max(longest, row, key=len)
+    return longest, SEPARATORS[0]
 
 
 def _is_header(first: Sequence[str], names: Sequence[str], target: str) -> bool:
     """Whether the first line names columns. A line of numbers never does, unless the columns have numbers for names."""
     cells = [cell.strip() for cell in first]
-    if set(names) <= set(cells):
+    there = set(cells)
+    if there.issuperset(names):
         if all(map(is_number, names)):
             message = "the first line may be a header or a row; send Content-Type text/csv; header=present, or absent"
             raise Invalid.at(FIELD, 1, type="csv_invalid", msg=message)
         return True
-    return any(cell == target or cell in names for cell in cells) and not any(map(is_number, cells))
+    return not there.isdisjoint([*names, target]) and not any(map(is_number, cells))
 
 
 def is_number(cell: str) -> bool:

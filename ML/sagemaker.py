@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ML import table, training
+from ML import table, training, upload
 from ML.cells import GAPS
 from ML.config.config import settings
 from ML.errors import Invalid, Problem
@@ -91,12 +91,11 @@ def _joined(files: list[Path], target: str) -> bytes:
 
 
 def _table(path: Path, target: str) -> Table:
-    text = table.decoded(path.read_bytes(), settings().max_body_bytes, path.name)
-    rows = table.first_rows(text, ",", path.name, 2)
+    found = upload.read(path.read_bytes(), settings().max_body_bytes, path.name)
+    rows = table.first_rows(found, ",", 2)
     if has_header(rows, target):
-        return table.of_text(text, path.name, ",")
-    names = [target or LABEL, *(f"x{place}" for place in range(1, len(rows[0])))]
-    return table.of_text(f"{_line(names)}\n{text}", path.name, ",")
+        return table.of_upload(found, ",")
+    return table.under([target or LABEL, *(f"x{place}" for place in range(1, len(rows[0])))], found, ",")
 
 
 def has_header(rows: list[list[str]], target: str) -> bool:
@@ -107,15 +106,9 @@ def has_header(rows: list[list[str]], target: str) -> bool:
     return target in first or any(map(is_number, rows[-1]))
 
 
-def _line(names: list[str]) -> str:
-    out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="").writerow(names)
-    return out.getvalue()
-
-
 def _label(data: bytes) -> str:
     """The first column: SageMaker's tables begin with the label."""
-    return table.first_row(data.decode(), ",", "training")[0]
+    return table.first_row(upload.Upload(data, 0, "training"), ",")[0]
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,16 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from ML import cells
+from ML import names as column_names
+from ML.columns import Columns
 from ML.errors import Invalid
+from ML.names import Spelling
 from ML.table import Table, check_rows, hint
 
 FREQUENT = 0.05
 QUANTILES = (0.5, 0.1, 0.3, 0.7, 0.9)
+LONGEST_INPUT = 1000
+"""Characters of a cell that an error keeps."""
 REMEDY = "put a value there, or train with rows where it is missing and a pipeline that imputes it"
 
 Value = bool | int | float | str | None
@@ -61,32 +66,47 @@ class Schema(BaseModel, frozen=True):
             self.names, axis=1
         )
 
-    def from_table(self, table: Table, target: str | None, most_rows: int) -> tuple[list[list[Any]], list[str] | None]:
-        """The converted features of a CSV file, a list for each, and the cells of the target if it is there.
+    @cached_property
+    def kinds(self) -> list[cells.Kind]:
+        """The kinds of the features, in order."""
+        return [column.kind for column in self.columns]
+
+    def from_table(
+        self, table: Table, target: str | None, most_rows: int
+    ) -> tuple[Sequence[Sequence[Any]], Sequence[str] | None]:
+        """The converted features of a CSV file, a sequence for each, and the cells of the target if it is there.
 
         Raises Invalid, naming every missing column and every cell that does not fit, and TooLarge.
         """
         check_names(self.names, table.header, "csv_file", target)
-        places = [table.header.index(name) for name in self.names]
-        parts: list[list[Any]] = [[] for _ in self.columns]
-        labels: list[str] | None = [] if target in table.header else None
+        place_of = {name: place for place, name in enumerate(table.header)}
+        places = [place_of[name] for name in self.names]
+        found, labels = Columns(self.kinds), Columns(["text"], missing="")
         errors: list[dict[str, Any]] = []
         for first, chunk in table.chunks():
             check_rows(first + len(chunk[0]) - 1, most_rows)
-            for column, part, place in zip(self.columns, parts, places, strict=True):
-                part += convert(column, chunk[place], first, errors)
-            if labels is not None:
-                labels += chunk[table.header.index(str(target))]
+            parts = [
+                convert(column, chunk[place], first, errors)
+                for column, place in zip(self.columns, places, strict=True)
+            ]
+            if not errors:
+                found.add(parts)
+            if target in place_of:
+                labels.add([list(chunk[place_of[str(target)]])])
             if len(errors) >= Invalid.counted:
                 raise Invalid(errors, whole=False)
         if errors:
             raise Invalid(errors)
-        return parts, labels
+        return found.parts, labels.parts[0] if target in place_of else None
 
     def unused(self, names: Iterable[str], target: str) -> list[str]:
-        """Those names that are no feature of this model."""
+        """Those names that are no feature of this model: the first 10,000, each at a length that can be shown."""
         known = {*self.names, target}
-        return [name for name in names if name not in known]
+        unknown = (name for name in names if name not in known)
+        return [
+            name if len(name) <= column_names.LONGEST else column_names.short(name)
+            for name in islice(unknown, column_names.MOST)
+        ]
 
     def examples(self) -> list[dict[str, Any]]:
         """Made-up rows, JSON-ready: the first is the middle of every column."""
@@ -115,7 +135,7 @@ def convert(column: Column, part: Sequence[str], first: int, errors: list[dict[s
                 "loc": ["body", "csv_file", row, column.name],
                 "msg": f"row {row}, {column.name}: {error}",
                 "type": f"{column.kind}_invalid",
-                "input": cell,
+                "input": cell[:LONGEST_INPUT],
             }
             # The caller reads the first hundred; the others are only counted, and may be millions.
             errors.append(wrong if len(errors) < Invalid.most else errors[-1])
@@ -127,30 +147,21 @@ def check_names(wanted: Sequence[str], found: Sequence[str], field: str, target:
     there = set(found)
     missing = [name for name in wanted if name not in there]
     if missing:
-        free = [name for name in found if name != target and name not in set(wanted)]
+        known = {*wanted, target}
+        free = [name for name in found if name not in known]
+        spelling, question = Spelling(), hint(found)
         raise Invalid(
             [
                 {
                     "loc": ["body", field, name],
-                    "msg": missing_column(name, free) + hint(found),
+                    "msg": spelling.missing(name, free) + question,
                     "type": "missing_column",
                     "input": None,
                 }
-                for name in missing
-            ]
+                for name in missing[: Invalid.most]
+            ],
+            len(missing),
         )
-
-
-def similar(name: str, candidates: Iterable[str]) -> list[str]:
-    """The names that may be meant, whatever their case, best first."""
-    folded = {candidate.casefold(): candidate for candidate in candidates}
-    return [folded[close] for close in get_close_matches(name.casefold(), folded, 3)]
-
-
-def missing_column(name: str, candidates: Iterable[str]) -> str:
-    """What to tell somebody whose row lacks a column."""
-    close = similar(name, candidates)
-    return f"the column {name} is missing" + (f"; is it spelt {' or '.join(close)} here?" if close else "")
 
 
 def learn(names: Sequence[str], table: Sequence[Sequence[str]]) -> tuple[Schema, pd.DataFrame]:

@@ -1,24 +1,29 @@
-"""A CSV file as text cells: decoded, its separator found, every row as long as the header."""
+"""A CSV file as text cells: its separator found, every row as long as the header."""
 
 import csv
 import io
 import math
-import zlib
-from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ML import cells, zipped
+from ML import cells, names, upload
+from ML.columns import Texts
 from ML.errors import Invalid, TooLarge
+from ML.names import listed, short
+from ML.upload import BLOCK, Lines, Upload, wrong
+from ML.upload import GZIP as GZIP
 
 SEPARATORS = ",;\t|"
 CHUNK = 1000
-GZIP = b"\x1f\x8b"
+CELLS = 100_000
+"""Most rows and most cells of a chunk."""
+_HEAD = 100_000
+"""Bytes in which the separator is looked for."""
 
-csv.field_size_limit(2**31 - 1)
+csv.field_size_limit(2**31 - 1)  # a row's length is limited already
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,12 @@ class Table:
 
     header: list[str]
     unnamed: list[str]
-    _text: str
+    _upload: Upload
     _separator: str
     _places: list[int]
-    _field: str
+    _width: int
+    _headed: bool
+    """Whether the file's first row is the header."""
 
     def chunks(self) -> Iterator[tuple[int, list[tuple[str, ...]]]]:
         """Columns of at most 1,000 rows at a time, each time with the number of their first row.
@@ -42,36 +49,18 @@ class Table:
         """
         first, count = 1, 0
         ragged: list[tuple[int, int]] = []
-        reader = _reader(self._text, self._separator)
-        width = len(next(reader))
-        try:
-            # csv gives [] for an empty line, which ends many files.
-            rows = (row for row in reader if row)
-            while chunk := list(islice(rows, CHUNK)):
-                wrong = [(first + i, len(row)) for i, row in enumerate(chunk) if len(row) != width]
-                # The caller reads the first hundred; there may be millions.
-                count, ragged = count + len(wrong), (ragged + wrong)[: Invalid.most]
-                if not ragged:
-                    columns = list(zip(*chunk, strict=True))
-                    yield first, [columns[place] for place in self._places]
-                first += len(chunk)
-        except csv.Error as error:
-            raise _wrong(self._field, f"line {reader.line_num}: {error}; check the quotes there") from None
+        for chunk in self._rows():
+            odd = [(first + i, len(row)) for i, row in enumerate(chunk) if len(row) != self._width]
+            # The caller reads the first hundred; there may be millions.
+            count, ragged = count + len(odd), (ragged + odd)[: Invalid.most]
+            if not ragged:
+                columns = list(zip(*chunk, strict=True))
+                yield first, [columns[place] for place in self._places]
+            first += len(chunk)
         if ragged:
-            raise Invalid(
-                [
-                    {
-                        "loc": ["body", self._field, row],
-                        "type": "ragged_row",
-                        "input": None,
-                        "msg": f"row {row} has {cells} cells where the header has {width}",
-                    }
-                    for row, cells in ragged
-                ],
-                count,
-            )
+            raise self._ragged(ragged, count)
         if first == 1:
-            raise _wrong(self._field, "the file has a header but no rows")
+            raise wrong(self._upload.field, "the file has a header but no rows")
 
     def columns(self, most: int) -> list[list[str]]:
         """All cells, a list for each column of the header. Raises TooLarge past so many rows."""
@@ -82,44 +71,94 @@ class Table:
                 column += more
         return found
 
+    def column(self, name: str, most: int) -> Sequence[str]:
+        """The cells of one column, in little memory. Raises TooLarge past so many rows."""
+        place, found = self.header.index(name), Texts("")
+        for first, chunk in self.chunks():
+            check_rows(first + len(chunk[0]) - 1, most)
+            found.extend(chunk[place])
+        return found
+
+    def _rows(self) -> Iterator[list[list[str]]]:
+        """Rows, so many at once that they take little memory however long they are. Raises Invalid."""
+        most = max(1, min(CHUNK, CELLS // self._width))
+        lines = Lines(self._upload)
+        reader = _reader(lines, self._separator)
+        chunk: list[list[str]] = []
+        try:
+            for row in islice(reader, int(self._headed), None):
+                # csv gives [] for an empty line, which ends many files.
+                if row:
+                    chunk.append(row)
+                if len(chunk) == most or lines.pending > BLOCK:
+                    lines.pending = 0
+                    if chunk:
+                        yield chunk
+                        chunk = []
+        except csv.Error as error:
+            message = f"line {reader.line_num}: {error}; check the quotes there"
+            raise wrong(self._upload.field, message) from None
+        if chunk:
+            yield chunk
+
+    def _ragged(self, rows: list[tuple[int, int]], count: int) -> Invalid:
+        return Invalid(
+            [
+                {
+                    "loc": ["body", self._upload.field, row],
+                    "type": "ragged_row",
+                    "input": None,
+                    "msg": f"row {row} has {cells} cells where the header has {self._width}",
+                }
+                for row, cells in rows
+            ],
+            count,
+        )
+
 
 def read(data: bytes, most_bytes: int, field: str = "csv_file") -> Table:
     """A table from an uploaded file: UTF-8 with or without a BOM, plain or gzip'd, separated by `,` `;` `|` or tabs.
 
     Raises Invalid where it is no such file, and TooLarge where it holds more than `most_bytes` after gunzip.
     """
-    return of_text(decoded(data, most_bytes, field), field)
+    return of_upload(upload.read(data, most_bytes, field))
 
 
-def decoded(data: bytes, most_bytes: int, field: str) -> str:
-    """The text of such a file. Raises Invalid, and TooLarge."""
-    text = _decoded(_unzipped(data, most_bytes, field), field).lstrip("\r\n")
-    if not text.strip():
-        raise _wrong(field, "the file is empty")
-    return text
-
-
-def of_text(text: str, field: str, separator: str = "") -> Table:
+def of_upload(found: Upload, separator: str = "") -> Table:
     """A table of text that begins with its header. Raises Invalid."""
-    separator = separator or _separator(text)
-    header = [name.strip() for name in first_row(text, separator, field)]
-    _check_header(header, field)
+    separator = separator or _separator(found)
+    return _table(found, separator, first_row(found, separator), True)
+
+
+def under(header: Sequence[str], found: Upload, separator: str) -> Table:
+    """A table of text that has no header but this. Raises Invalid."""
+    return _table(found, separator, header, False)
+
+
+def _table(found: Upload, separator: str, first: Sequence[str], headed: bool) -> Table:
+    header = [name.strip() for name in first]
+    _check_header(header, found.field)
     places = [place for place, name in enumerate(header) if name]
     unnamed = [f"column {place + 1}, which has no name" for place, name in enumerate(header) if not name]
-    return Table([header[place] for place in places], unnamed, text, separator, places, field)
+    named = [header[place] for place in places]
+    return Table(named, unnamed, found, separator, places, len(header), headed)
 
 
-def first_row(text: str, separator: str, field: str) -> list[str]:
+def first_row(found: Upload, separator: str) -> list[str]:
     """The cells of the first line. Raises Invalid."""
-    return first_rows(text, separator, field, 1)[0]
+    return first_rows(found, separator, 1)[0]
 
 
-def first_rows(text: str, separator: str, field: str, most: int) -> list[list[str]]:
+def first_rows(found: Upload, separator: str, most: int) -> list[list[str]]:
     """Those of so many lines, if there are. Raises Invalid."""
     try:
-        return list(islice(_reader(text, separator), most))
+        rows = list(islice(_reader(Lines(found), separator), most))
     except csv.Error as error:
-        raise _wrong(field, f"the header can't be read: {error}; check the quotes there") from None
+        raise wrong(found.field, f"the header can't be read: {error}; check the quotes there") from None
+    if len(rows[0]) > names.MOST:
+        message = f"the first line has {len(rows[0]):,} cells; a table has at most {names.MOST:,} columns"
+        raise wrong(found.field, message)
+    return rows
 
 
 def hint(header: Sequence[str]) -> str:
@@ -142,37 +181,15 @@ def check_rows(rows: int, most: int) -> None:
         raise TooLarge(f"More than {most} rows in one request; send them in parts, or raise MAX_ROWS")
 
 
-def _unzipped(data: bytes, most: int, field: str) -> bytes:
-    if data[:2] != GZIP:
-        return data
-    try:
-        return zipped.unpack(data, most, zipped.GZIP)
-    except zlib.error as error:
-        raise _wrong(field, f"the file starts like gzip but can't be unpacked: {error}") from None
-    except EOFError:
-        raise _wrong(field, "the gzip file ends too early; was its upload cut off?") from None
-
-
-def _decoded(data: bytes, field: str) -> str:
-    if data[:4] in (b"PK\x03\x04", b"PAR1") or b"\0" in data[:4096]:
-        raise _wrong(field, "this is not a CSV file but a binary one; export the table as CSV (UTF-8)")
-    try:
-        return data.removeprefix(BOM_UTF8).decode()
-    except UnicodeDecodeError as error:
-        place = error.start + len(BOM_UTF8) * data.startswith(BOM_UTF8)
-        raise _wrong(
-            field, f"the byte 0x{data[place]:02x} at offset {place} is not UTF-8; save the file as UTF-8"
-        ) from None
-
-
-def _separator(text: str) -> str:
+def _separator(found: Upload) -> str:
     """The separator that cuts the first rows into the most cells, all alike if possible; a comma in doubt."""
-
-    head = text[: text.rfind("\n", 0, 100_000) + 1] if len(text) > 100_000 else text
+    start = found.head(_HEAD + 1)
+    whole = len(start) <= _HEAD
+    head = (start if whole else start[: start.rfind(b"\n", 0, _HEAD) + 1] or start).decode(errors="ignore")
 
     def quality(separator: str) -> tuple[bool, int]:
         try:
-            widths = [len(row) for row in islice(_reader(head, separator), 10) if row]
+            widths = [len(row) for row in islice(_reader(io.StringIO(head, newline=""), separator), 10) if row]
         except csv.Error:
             widths = [1]
         return len(set(widths)) == 1 and widths[0] > 1, widths[0] if widths else 0
@@ -182,21 +199,19 @@ def _separator(text: str) -> str:
     return candidates[0] if len(candidates) == 1 and '"' not in first else max(SEPARATORS, key=quality)
 
 
-def _reader(text: str, separator: str) -> Any:
-    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+def _reader(lines: Any, separator: str) -> Any:
+    return csv.reader(lines, delimiter=separator, strict=True)
 
 
 def _check_header(header: list[str], field: str) -> None:
+    """Raises Invalid where two columns share a name, none has one, or one is too long."""
+    for place, name in enumerate(header, 1):
+        if len(name) > names.LONGEST:
+            message = f"the name of column {place} has {len(name):,} characters, at most {names.LONGEST:,} are allowed"
+            raise wrong(field, f"{message}; it begins with {name[:60]!r}; is a quote or a line break missing?")
     twice = [name for name, count in Counter(filter(None, header)).items() if count > 1]
     if twice:
-        raise _wrong(
-            field,
-            f"the header names {', '.join(map(repr, twice))} more than once; give each column a name of its own"
-            + hint(header),
-        )
+        message = f"the header names {listed(list(map(repr, map(short, twice))))} more than once"
+        raise wrong(field, f"{message}; give each column a name of its own{hint(header)}")
     if not any(header):
-        raise _wrong(field, "the header names no column")
-
-
-def _wrong(field: str, message: str) -> Invalid:
-    return Invalid.at("body", field, msg=message, type="csv_invalid")
+        raise wrong(field, "the header names no column")
