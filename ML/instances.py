@@ -74,6 +74,8 @@ class Instances:
         if len(body) > WHOLE:
             if array := pieces.find(body):
                 return self._in_pieces(array, most_rows)
+            if body[:SENT].lstrip().startswith(b"["):
+                raise Invalid.at("body", msg=f"the body must be an object, not a list; {_SEND}", type="dict_type")
             check_size(body, most_rows, len(self.schema.columns))
         first_row = _FIRST_ROW.search(body)
         return self._converted(first_row is not None and first_row[1] == b"[", "validate_json", body, most_rows)

@@ -9,17 +9,26 @@ from ML.upload import LONGEST_ROW
 PIECE = 128 * 1024
 """Bytes that are parsed at once."""
 
+LEVELS = 8
+"""Most levels of brackets in a row of a large body."""
+
+
+def _nested(levels: int) -> bytes:
+    """A pattern of an array or object with so many levels at most."""
+    inner = STRING + (b"|" + _nested(levels - 1) if levels > 1 else b"")
+    return rb"[\[{]" + _PLAIN + rb"(?:(?:" + inner + rb")" + _PLAIN + rb")*+[\]}]"
+
+
 # No pattern ever goes back, so each reads a byte twice at most.
 STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _PLAIN = rb'[^"\[\]{}]*+'
-_FLAT = rb"[\[{]" + _PLAIN + rb"(?:" + STRING + _PLAIN + rb")*+[\]}]"
-_VALUE = rb"(?:" + _FLAT + rb"|" + STRING + rb'|[^\s,"\[\]{}]++)'
+_VALUE = rb"(?:" + _nested(LEVELS) + rb"|" + STRING + rb'|[^\s,"\[\]{}]++)'
 _HEAD = re.compile(
     rb'\s*+\{\s*+(?:(?!"instances")' + STRING + rb"\s*+:\s*+" + _VALUE + rb'\s*+,\s*+)*+"instances"\s*+:\s*+\[\s*+',
     re.DOTALL,
 )
-_ELEMENTS = re.compile(rb"(?:\s*+" + _VALUE + rb"\s*+,)*+", re.DOTALL)
-_ELEMENT = re.compile(rb"\s*+" + _VALUE, re.DOTALL)
+_ROWS = re.compile(rb"(?:\s*+" + _VALUE + rb"\s*+,)*+", re.DOTALL)
+_ROW = re.compile(rb"\s*+" + _VALUE, re.DOTALL)
 _BRACKET = re.compile(_PLAIN + rb"(?:" + STRING + _PLAIN + rb")*+([\[\]{}])", re.DOTALL)
 _NEXT = re.compile(rb"\s*+([,\]])")
 _PLACE = re.compile(r" at line (\d+) column (\d+)$")
@@ -94,7 +103,7 @@ class Array:
         """The end of a piece, where the next one begins, and whether it is the last; -1 where the array is broken."""
         last = begin = self.end
         while begin - self.end < PIECE:
-            flat = _ELEMENTS.match(self.body, begin, self.end + PIECE)
+            flat = _ROWS.match(self.body, begin, self.end + PIECE)
             if flat and flat.end() > begin:
                 last, begin = flat.end() - 1, flat.end()
                 continue
@@ -108,15 +117,18 @@ class Array:
         return last, begin, False
 
     def _row_end(self, start: int) -> int:
-        """The end of one row, however deep; -1 where it has none. Raises Invalid for one that is too long."""
+        """The end of one row; -1 where it has none. Raises Invalid for one that is too long or too deep."""
         limit = start + LONGEST_ROW
-        if flat := _ELEMENT.match(self.body, start, limit):
-            return flat.end()
+        if row := _ROW.match(self.body, start, limit):
+            return row.end()
         depth, place = 0, start
         while found := _BRACKET.match(self.body, place, limit):
             depth, place = depth + (1 if found[1] in b"[{" else -1), found.end()
-            if depth <= 0:
-                return place
+            if depth == 0:
+                message = f"a row has more than {LEVELS} levels of brackets; send plain values"
+                raise Invalid.at("body", "instances", msg=message, type="too_deep")
+            if depth < 0:
+                return -1
         if limit < len(self.body):
             raise Invalid.at("body", "instances", msg=f"a row {TOO_LONG}", type="too_long")
         return -1
