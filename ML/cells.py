@@ -10,8 +10,9 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Literal
 
 Kind = Literal["number", "flag", "date", "text"]
@@ -19,6 +20,8 @@ Kind = Literal["number", "flag", "date", "text"]
 GAPS = frozenset({"", "na", "nan", "null", "none", "-"})
 WORDS = (("false", "true"), ("no", "yes"), ("0", "1"))
 NAN = math.nan
+BLOCK = 10_000
+"""Cells that are looked at together."""
 
 _LEADING_ZERO = re.compile(r"[+-]?0\d", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:$|[T ]\d)", re.ASCII)
@@ -98,16 +101,28 @@ def converter(kind: Kind, words: Sequence[str] = ()) -> Callable[[str], Any]:
 
 def learn(cells: Iterable[str]) -> tuple[Kind, Sequence[str]] | None:
     """The kind of a column from all of its cells, with a flag's words. None where every cell is empty."""
-    seen = set(cells)
-    if all(is_gap(cell, "date") for cell in seen):
+    words: set[str] = set()
+    number = present = False
+    numeric = dated = True
+    for seen in _distinct(cells):
+        present = present or not all(is_gap(cell, "date") for cell in seen)
+        if len(words) <= 2:
+            words |= {cell.strip().lower() for cell in seen} - {""}
+        number = number or any(cell.strip().lower() not in GAPS for cell in seen)
+        numeric = numeric and _numeric(seen)
+        dated = dated and all(is_gap(cell, "date") or _dated(cell) for cell in seen)
+    if not present:
         return None
-    if words := _flag_words({cell.strip().lower() for cell in seen} - {""}):
-        return "flag", words
-    if _numeric(seen):
-        return "number", ()
-    if all(is_gap(cell, "date") or _dated(cell) for cell in seen):
-        return "date", ()
-    return "text", ()
+    if pair := _flag_words(words):
+        return "flag", pair
+    return ("number" if numeric and number else "date" if dated else "text"), ()
+
+
+def _distinct(cells: Iterable[str]) -> Iterator[set[str]]:
+    """The cells without most of those that repeat, in sets that stay small."""
+    following = iter(cells)
+    while seen := set(islice(following, BLOCK)):
+        yield seen
 
 
 def _flag_words(words: set[str]) -> Sequence[str]:
@@ -119,9 +134,9 @@ def _flag_words(words: set[str]) -> Sequence[str]:
 
 
 def _numeric(cells: set[str]) -> bool:
-    """Whether these are numbers; 1e999 is one that no float holds, so it is refused later, by row."""
+    """Whether these are numbers or gaps; 1e999 is one that no float holds, so it is refused later, by row."""
     values = [cell for cell in (c.strip() for c in cells) if cell.lower() not in GAPS]
-    return bool(values) and all(_parses(cell) and not _LEADING_ZERO.match(cell) for cell in values)
+    return all(_parses(cell) and not _LEADING_ZERO.match(cell) for cell in values)
 
 
 def _parses(cell: str) -> bool:

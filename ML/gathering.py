@@ -71,7 +71,9 @@ class Gathering:
             message = f"instances[{row}]: the row has {most:,} keys; at most {names.MOST:,} are allowed"
             raise Invalid.at("body", "instances", row, msg=message, type="too_many_keys")
         if len(self.unused) < names.MOST:
-            self.unused |= dict.fromkeys(schema.unused(dict.fromkeys(chain.from_iterable(wide)), self._instances.target))
+            self.unused |= dict.fromkeys(
+                schema.unused(dict.fromkeys(chain.from_iterable(wide)), self._instances.target)
+            )
 
     def _refuse(self, values: list[Any]) -> None:
         """Count what is wrong, and keep the first hundred errors."""

@@ -28,7 +28,14 @@ ROWS = 1000
 _FIRST_ROW = re.compile(rb'"instances"\s*+:\s*+\[\s*+(\S)')
 SENT = 1000
 """Keys of a row among which a missing one is looked for."""
-_KINDS = {list: "a list", str: "a string", bool: "true or false", int: "a number", float: "a number", type(None): "null"}
+_KINDS = {
+    list: "a list",
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
 _SEND = 'send {"instances": [{column: value, ...}, ...]}'
 
 

@@ -86,8 +86,7 @@ class Schema(BaseModel, frozen=True):
         for first, chunk in table.chunks():
             check_rows(first + len(chunk[0]) - 1, most_rows)
             parts = [
-                convert(column, chunk[place], first, errors)
-                for column, place in zip(self.columns, places, strict=True)
+                convert(column, chunk[place], first, errors) for column, place in zip(self.columns, places, strict=True)
             ]
             if not errors:
                 found.add(parts)

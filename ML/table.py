@@ -153,7 +153,9 @@ def first_rows(found: Upload, separator: str, most: int) -> list[list[str]]:
     """Those of so many lines, if there are. Raises Invalid."""
     line = found.head(upload.LONGEST_ROW)
     if line.count(separator.encode()) > names.MOST and b"\n" not in line and b"\r" not in line:
-        raise wrong(found.field, f"the first line has more than {names.MOST:,} cells, and a table at most so many columns")
+        raise wrong(
+            found.field, f"the first line has more than {names.MOST:,} cells, and a table at most so many columns"
+        )
     try:
         rows = list(islice(_reader(Lines(found), separator), most))
     except csv.Error as error:

@@ -1,8 +1,9 @@
 """The target column: what a model learns to predict, and how its labels go back to the caller."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,11 @@ from ML import cells
 from ML.errors import Invalid
 
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+
+BLOCK = 10_000
+"""Cells that are converted at once."""
+SHOWN = 5
+"""Rows that a message names."""
 
 Task = Literal["classification", "regression"]
 
@@ -27,31 +33,41 @@ class Target(BaseModel, frozen=True):
 
     def convert(self, column: Sequence[str]) -> NDArray[Any]:
         """Text cells as `y`, shape (rows,). Raises Invalid, naming the rows that are no such value or none."""
-        return self._array(self._values(enumerate(column, 1)))
+        return self._array(enumerate(column, 1))
 
     def known(self, column: Sequence[str]) -> tuple[Sequence[int], Sequence[Any]]:
         """The places of the rows that have a target, and their targets. Raises Invalid like `convert`."""
         if self.type == "string" and all(map(str.strip, column)):
             return range(len(column)), column
         kind: cells.Kind = "number" if self.type in ("integer", "number") else "date"
-        rows = [(row, cell) for row, cell in enumerate(column, 1) if not cells.is_gap(cell, kind)]
-        return [row - 1 for row, _ in rows], self._values(rows)
+        places = array("I", (place for place, cell in enumerate(column) if not cells.is_gap(cell, kind)))
+        rows = ((row, cell) for row, cell in enumerate(column, 1) if not cells.is_gap(cell, kind))
+        return places, self._array(rows)  # type: ignore[return-value]
 
-    def _array(self, values: list[Any]) -> NDArray[Any]:
-        return np.array(values, dtype=object if self.type == "string" else None)
-
-    def _values(self, rows: Iterable[tuple[int, str]]) -> list[Any]:
-        values, errors = [], []
-        for row, cell in rows:
-            try:
-                values.append(self._value(cell))
-            except ValueError as error:
-                message = f"row {row}, {self.name}: {error}"
-                loc = ["body", "csv_file", row, self.name]
-                errors.append({"loc": loc, "msg": message, "type": "target_invalid", "input": cell})
+    def _array(self, rows: Iterator[tuple[int, str]]) -> NDArray[Any]:
+        """The values of rows, which are numbered. A million would take 60 MB as a list."""
+        dtype = {"integer": np.int64, "number": np.float64, "boolean": np.bool_, "string": object}[self.type]
+        parts, errors, count = [np.array([], dtype)], [], 0
+        while block := list(islice(rows, BLOCK)):
+            values = []
+            for row, cell in block:
+                try:
+                    values.append(self._value(cell))
+                except ValueError as error:
+                    count += 1
+                    if len(errors) < Invalid.most:
+                        errors.append(self._wrong(row, cell, error))
+            if count >= Invalid.counted:
+                raise Invalid(errors, count, whole=False)
+            parts.append(np.array(values, None if values and self.type == "integer" else dtype))
         if errors:
-            raise Invalid(errors)
-        return values
+            raise Invalid(errors, count)
+        return np.concatenate(parts)
+
+    def _wrong(self, row: int, cell: str, error: ValueError) -> dict[str, Any]:
+        message = f"row {row}, {self.name}: {error}"
+        loc = ["body", "csv_file", row, self.name]
+        return {"loc": loc, "msg": message, "type": "target_invalid", "input": cell[:1000]}
 
     def _value(self, cell: str) -> Any:
         if not cell.strip():
@@ -86,14 +102,8 @@ def learn(name: str, column: Sequence[str], task: Task | None, field: str = "tar
 
     Raises Invalid for gaps, one class, a class for each row, and a target that is not of the task's kind.
     """
-    gaps = [row for row, cell in enumerate(column, 1) if not cell.strip()]
     kind, words = cells.learn(column) or ("text", ())
-    if kind == "number":
-        gaps = [row for row, cell in enumerate(column, 1) if cells.is_gap(cell, "number")]
-    if gaps:
-        raise _wrong(
-            field, f"the target {name} is missing in {len(gaps)} rows, first in {_rows(gaps)}; fill or remove them"
-        )
+    _check_gaps(name, column, "number" if kind == "number" else "date", field)
     if kind == "number":  # refuses what no float holds, by row
         Target(name=name, task="regression", type="number").convert(column)
     kind_of = _type(kind, words, column)
@@ -101,6 +111,15 @@ def learn(name: str, column: Sequence[str], task: Task | None, field: str = "tar
     target = Target(name=name, task=task, type=kind_of)
     (_check_regression if task == "regression" else _check_classes)(target, column, field)
     return target
+
+
+def _check_gaps(name: str, column: Sequence[str], kind: cells.Kind, field: str) -> None:
+    gaps = (row for row, cell in enumerate(column, 1) if cells.is_gap(cell, kind))
+    if first := list(islice(gaps, SHOWN + 1)):
+        count = len(first) + sum(1 for _ in gaps)
+        raise _wrong(
+            field, f"the target {name} is missing in {count} rows, first in {_rows(first)}; fill or remove them"
+        )
 
 
 def _type(kind: str, words: Sequence[str], column: Sequence[str]) -> Literal["integer", "number", "boolean", "string"]:
@@ -116,29 +135,36 @@ def _check_regression(target: Target, column: Sequence[str], field: str) -> None
         wrong = next(((row, cell) for row, cell in enumerate(column, 1) if not _is_number(cell)), (1, column[0]))
         raise _wrong(
             field,
-            f"a regression needs numbers, but {target.name} is {wrong[1]!r} in row {wrong[0]}; "
+            f"a regression needs numbers, but {target.name} is {wrong[1][:60]!r} in row {wrong[0]}; "
             "choose another target or a classifier",
         )
 
 
 def _check_classes(target: Target, column: Sequence[str], field: str) -> None:
-    classes, rows = Counter(target.convert(column).tolist()), len(column)
-    if len(classes) == 1:
+    classes, rows = _count_classes(target, column), len(column)
+    if classes == 1:
         raise _wrong(
-            field, f"the target {target.name} has one class only, {column[0]!r}; a classifier needs two or more"
+            field, f"the target {target.name} has one class only, {column[0][:60]!r}; a classifier needs two or more"
         )
-    if len(classes) == rows:
+    if classes == rows:
         raise _wrong(
             field,
             f"the target {target.name} has as many classes as rows ({rows}): "
             "is it an identifier, or a number for a regressor?",
         )
-    if target.type == "number" and len(classes) > max(20, rows // 10):
+    if target.type == "number" and classes > max(20, rows // 10):
         raise _wrong(
             field,
-            f"the target {target.name} looks continuous ({len(classes)} different numbers in {rows} rows); "
+            f"the target {target.name} looks continuous ({classes} different numbers in {rows} rows); "
             "train a regressor",
         )
+
+
+def _count_classes(target: Target, column: Sequence[str]) -> int:
+    """How many different labels there are; of texts by their hashes, which take less memory than a set of them."""
+    if target.type != "string":
+        return len(np.unique(target.convert(column)))
+    return len(np.unique(np.fromiter(map(hash, column), np.int64, len(column))))
 
 
 def _is_integer(cell: str) -> bool:
@@ -156,8 +182,8 @@ def _is_number(cell: str) -> bool:
 
 
 def _rows(rows: list[int]) -> str:
-    shown = ", ".join(map(str, rows[:5]))
-    return f"row {shown}" if len(rows) == 1 else f"rows {shown}{', ...' if len(rows) > 5 else ''}"
+    shown = ", ".join(map(str, rows[:SHOWN]))
+    return f"row {shown}" if len(rows) == 1 else f"rows {shown}{', ...' if len(rows) > SHOWN else ''}"
 
 
 def _wrong(field: str, message: str) -> Invalid:
