@@ -22,6 +22,7 @@ from rest_api import docs, errors, exposition, logs, metrics
 from rest_api.batching import Batches
 from rest_api.lane import HotLane
 from rest_api.live import Live
+from rest_api.page_headers import PageHeaders
 from rest_api.protocols.enabled import protocols
 from rest_api.proxy import Prefix
 from rest_api.security import Guard
@@ -71,7 +72,7 @@ class Application(FastAPI):
         super().__init__(**options)
         given = settings()
         self.state.draining = False
-        self.lane = HotLane(self, super().__call__)
+        self.lane = HotLane(self, PageHeaders(super().__call__))
         front: ASGIApp = Guard(self.lane, given)
         if given.cors_origins:
             front = CORSMiddleware(

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse
 from ML import estimators
 from ML.errors import Problem
 from ML.predictor import Predictor
-from rest_api import openapi
+from rest_api import openapi, page_headers
 from rest_api.rendered import Rendered
 
 router = APIRouter(include_in_schema=False)
@@ -59,7 +59,7 @@ def _page(title: str, root: str) -> Rendered:
         swagger_favicon_url=f"{root}/docs/favicon-32x32.png",
         swagger_ui_parameters={"displayRequestDuration": True, "defaultModelsExpandDepth": -1},
     )
-    return Rendered(page)
+    return Rendered(page_headers.allow_own_script(page))
 
 
 class Documents:

@@ -12,7 +12,7 @@ from starlette.types import Scope
 from ML.errors import Invalid, Problem
 from rest_api import metrics
 from rest_api.protocols import enabled
-from rest_api.security import route_path
+from rest_api.proxy import route_path
 
 
 def install(app: FastAPI) -> None:

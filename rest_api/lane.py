@@ -10,8 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ML import estimators
 from ML.errors import Problem
 from rest_api import errors
+from rest_api.proxy import route_path
 from rest_api.routing import HotRoute
-from rest_api.security import route_path
 
 
 class HotLane:

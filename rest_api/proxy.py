@@ -16,3 +16,9 @@ class Prefix:
             inside = path.startswith(f"{self.root_path}/")
             scope = {**scope, "root_path": self.root_path, "path": path if inside else self.root_path + path}
         await self.app(scope, receive, send)
+
+
+def route_path(scope: Scope) -> str:
+    """Return the path as the routes see it: like Starlette, without the prefix under which a proxy serves the app."""
+    path, root = scope["path"], scope.get("root_path", "")
+    return str(path[len(root) :] if root and path.startswith(f"{root}/") else path)

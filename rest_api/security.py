@@ -1,22 +1,24 @@
-"""Who may call what: credentials, role and size, before a byte of the body is read. Closed unless said to be open."""
+"""Who may call what: host, origin, credentials, role and size, before a byte of the body is read.
 
-import asyncio
-from base64 import b64encode
-from contextlib import suppress
-from functools import partial
-from hmac import compare_digest
+Closed unless said to be open.
+"""
 
-from pydantic import SecretStr
-from pydantic_core import to_json
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ML.config.config import Settings
-from rest_api import metrics
+from rest_api import hosts, origins
+from rest_api.addresses import Proxies, network
+from rest_api.credentials import Credentials
+from rest_api.guesses import Guesses
+from rest_api.hosts import Hosts
+from rest_api.origins import Headers, Origins
 from rest_api.protocols import enabled
 from rest_api.protocols.enabled import protocols
 from rest_api.protocols.protocol import pattern
-from rest_api.server.extensions import SAME
+from rest_api.proxy import route_path
+from rest_api.refusal import Refusal
+from rest_api.server.extensions import CONNECTION, SAME
 
 HEALTH = frozenset({"/health/live", "/health/ready"})
 DOCS = frozenset(
@@ -35,18 +37,18 @@ PREDICTOR = frozenset(
         "GET /metrics",
     }
 )
-LINGER_SECONDS = 2.0
 CHALLENGE = (b"www-authenticate", b'Basic realm="fast-ml", charset="UTF-8"')
 QUIET = (b"www-authenticate", b'X-Basic realm="fast-ml"')
 UNAUTHORIZED = "Wrong or no credentials; send SERVICE_USER and SERVICE_PASS by HTTP basic authentication"
 FORBIDDEN = "{} may predict and read; to train, promote or delete, send SERVICE_USER and SERVICE_PASS"
+BLOCKED = "Too many wrong passwords came from your address. Try again in {} s."
 TOO_LARGE = "The body has {} bytes, more than the {} allowed; send it in parts, gzip the CSV, or raise MAX_BODY_MB"
 
 
 class Guard:
-    """ASGI middleware: default-deny HTTP basic authentication, then the role, then the size of the body.
+    """ASGI middleware: the Host, the page that sends, default-deny HTTP basic authentication, the role, the size.
 
-    Raises nothing; answers 401 (RFC 7617), 403 and 413 itself, and then closes the connection.
+    Raises nothing; answers 400, 401 (RFC 7617), 403, 413 and 429 itself, and then closes the connection.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -56,9 +58,9 @@ class Guard:
         self.public = HEALTH | DOCS if settings.docs_public else HEALTH
         self.predictor = pattern(PREDICTOR.union(*(protocol.routes for protocol in protocols())))
         self.open = pattern(enabled.open_routes())
-        self.accepted = _known(settings.service_user, settings.service_pass)
-        if settings.predict_pass:
-            self.accepted += _known(settings.predict_user, settings.predict_pass)
+        self.hosts, self.origins = Hosts(settings), Origins(settings.cors_origins)
+        self.credentials, self.guesses = Credentials(settings), Guesses()
+        self.proxies = Proxies(settings.forwarded_allow_ips)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets the request through, or refuses it. Settings don't change: one head is always judged alike."""
@@ -70,32 +72,64 @@ class Guard:
             scope["log"].user = same["user"]
             await self.app(scope, receive, send)
             return
-        headers, refuse = dict(scope["headers"]), partial(_refuse, scope, receive, send)
-        length = headers.get(b"content-length", b"0")
-        if user := self._user(headers.get(b"authorization", b"")):
-            scope["log"].user = user
-            if user != self.trainer and not self._may(scope):
-                await refuse(403, FORBIDDEN.format(user))
-                return
-        elif not self._public(scope):
-            # A browser would answer the challenge to a script, Swagger UI's say, with a dialog of its own.
-            asked_by_page = headers.get(b"sec-fetch-mode", b"navigate") != b"navigate"
-            await refuse(401, UNAUTHORIZED, QUIET if asked_by_page else CHALLENGE)
-            return
-        # The parser takes any number of leading zeros; int() would not.
-        if length.isdigit() and int(length[-20:]) > self.most:
-            await refuse(413, TOO_LARGE.format(length.decode(), self.most))
+        headers = joined(scope["headers"])
+        refuse = self._sender(scope["method"], headers) or self._caller(scope, headers) or self._size(headers)
+        if refuse:
+            await refuse(scope, receive, send)
             return
         if same is not None:
-            same["user"] = user or "-"
+            same["user"] = scope["log"].user
         await (self.counted if b"transfer-encoding" in headers else self.app)(scope, receive, send)
 
-    def _user(self, header: bytes) -> str | None:
-        scheme, _, sent = header.partition(b" ")
-        sent = sent.strip()
-        # All, and each in constant time: how long a refusal takes must not tell how much was right.
-        found = [user for known, user in self.accepted if compare_digest(sent, known)]
-        return found[0] if found and scheme.lower() == b"basic" else None
+    def _sender(self, method: str, headers: Headers) -> Refusal | None:
+        """Refuse a foreign host, and a page of another site. This depends on the headers alone."""
+        host = headers.get(b"host")
+        if host is not None and host not in self.hosts:
+            return Refusal(400, "host", hosts.refusal(host))
+        if not self.origins.allow(method, headers):
+            return Refusal(403, "origin", origins.refusal(headers))
+        return None
+
+    def _caller(self, scope: Scope, headers: Headers) -> Refusal | None:
+        """Refuse wrong credentials, any from an address that guesses, and what the user may not do."""
+        sent, forwarded = headers.get(b"authorization"), headers.get(b"x-forwarded-for", b"")
+        known = scope.get("extensions", {}).get(CONNECTION, {})
+        # A proxy sends several clients' requests over one connection: only the same one's are known.
+        user: str | None = None
+        if sent and sent == known.get("authorization") and forwarded == known["forwarded"]:
+            user = known["user"]
+        elif sent and self.guesses.any_blocked and (seconds := self.guesses.blocked(self._address(scope, forwarded))):
+            if self._public(scope):
+                return None
+            return Refusal(429, "guesses", BLOCKED.format(seconds), ((b"retry-after", b"%d" % seconds),))
+        elif sent and (user := self.credentials.user(sent)):
+            known |= {"authorization": sent, "forwarded": forwarded, "user": user}
+        if not user:
+            return None if self._public(scope) else self._unknown(scope, headers)
+        scope["log"].user = user
+        if user != self.trainer and not self._may(scope):
+            return Refusal(403, "role", FORBIDDEN.format(user))
+        return None
+
+    def _unknown(self, scope: Scope, headers: Headers) -> Refusal:
+        """Refuse wrong credentials slowly, and count them; without any it was no guess."""
+        delay = 0.0
+        if headers.get(b"authorization"):
+            delay = self.guesses.add(self._address(scope, headers.get(b"x-forwarded-for", b"")))
+        # A browser would answer the challenge to a script, Swagger UI's say, with a dialog of its own.
+        asked_by_page = headers.get(b"sec-fetch-mode", b"navigate") != b"navigate"
+        return Refusal(401, "credentials", UNAUTHORIZED, (QUIET if asked_by_page else CHALLENGE,), delay)
+
+    def _address(self, scope: Scope, forwarded: bytes) -> bytes:
+        peer = scope.get("client") or ("",)
+        return network(self.proxies.client(peer[0], forwarded))
+
+    def _size(self, headers: Headers) -> Refusal | None:
+        length = headers.get(b"content-length", b"0")
+        # The parser takes any number of leading zeros; int() would not.
+        if length.isdigit() and int(length[-20:]) > self.most:
+            return Refusal(413, "size", TOO_LARGE.format(length.decode(), self.most))
+        return None
 
     def _public(self, scope: Scope) -> bool:
         path, method = route_path(scope), "GET" if scope["method"] == "HEAD" else scope["method"]
@@ -113,48 +147,12 @@ class Guard:
             await self.app(scope, receive, send)
 
 
-def _known(user: str, password: SecretStr) -> list[tuple[bytes, str]]:
-    """How clients may send it: in UTF-8, or, the older ones, in Latin-1 where that has all of its characters."""
-    secret = f"{user}:{password.get_secret_value()}"
-    found = [(b64encode(secret.encode()), user)]
-    with suppress(UnicodeEncodeError):
-        found.append((b64encode(secret.encode("latin-1")), user))
-    return found
-
-
-def route_path(scope: Scope) -> str:
-    """The path as the routes see it: like Starlette, without the prefix under which a proxy serves the app."""
-    path, root = scope["path"], scope.get("root_path", "")
-    return str(path[len(root) :] if root and path.startswith(f"{root}/") else path)
-
-
-async def _refuse(
-    scope: Scope, receive: Receive, send: Send, status: int, detail: str, *headers: tuple[bytes, bytes]
-) -> None:
-    """Answers at once, and closes the connection without waiting for the body."""
-    metrics.refused({401: "credentials", 403: "role", 413: "size"}[status])
-    body = to_json(enabled.error(route_path(scope), status, detail))
-    length = (b"content-length", str(len(body)).encode())
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [(b"content-type", b"application/json"), length, (b"connection", b"close"), *headers],
-        }
-    )
-    await send({"type": "http.response.body", "body": body, "more_body": True})
-    # Closing while bytes of the body wait unread makes the kernel reset the connection, and the answer may be lost.
-    # Not asyncio.timeout: a hot request has no task.
-    reading = asyncio.ensure_future(_read_on(receive))
-    await asyncio.wait({reading}, timeout=LINGER_SECONDS)
-    reading.cancel()
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _read_on(receive: Receive) -> None:
-    while _more(await receive()):
-        pass
-
-
-def _more(message: Message) -> bool:
-    return message["type"] == "http.request" and bool(message.get("more_body"))
+def joined(raw: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the headers by name, those of one name as a list (RFC 9110, 5.3): neither the first nor the last wins."""
+    headers = dict(raw)
+    if len(headers) < len(raw):
+        found: dict[bytes, list[bytes]] = {}
+        for name, value in raw:
+            found.setdefault(name, []).append(value)
+        headers = {name: b", ".join(values) for name, values in found.items()}
+    return headers

@@ -6,6 +6,7 @@ import secrets
 import sys
 from difflib import get_close_matches
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -28,6 +29,9 @@ Names = Annotated[tuple[str, ...], NoDecode]
 
 Route = Annotated[str, Field(pattern=r"^(/[\w.~:@/-]*)?$")]
 """A path without parameters."""
+
+HOST_NAME = r"\*|(\*?\.)?[\w-]+(\.[\w-]+)*\.?|\[[\da-fA-F:.]+\]"
+"""An IPv6 address has brackets, as in the Host header; `.example.org` and `*.example.org` are names below that one."""
 
 PROTOCOLS = ("oip", "kserve", "sagemaker", "vertex", "mlflow")
 
@@ -61,6 +65,16 @@ class Settings(BaseSettings):
     docs_public: bool = Field(True, description="Whether `/docs` and `/openapi.json` answer without credentials")
     root_path: str = Field("", description="Path prefix under which a proxy serves the API, such as `/ml`")
     cors_origins: Names = Field((), description="Origins whose pages may call the API, separated by commas")
+    allowed_hosts: Names = Field(
+        (),
+        description="Host names that the server answers to besides `localhost`, separated by commas; `*` for any; "
+        "when unset, any, but no further one where `HOST` is a loopback address",
+    )
+    forwarded_allow_ips: Names = Field(
+        ("127.0.0.1", "::1"),
+        description="Addresses or networks of proxies whose `X-Forwarded-For` is believed, separated by commas; "
+        "`*` for any",
+    )
     max_body_mb: int = Field(200, ge=1, description="Largest request body in MiB, also after gunzip")
     max_rows: int = Field(1_000_000, ge=1, description="Most rows in one request")
     max_queue_ms: int = Field(
@@ -133,10 +147,28 @@ class Settings(BaseSettings):
     )
     log_format: Literal["text", "json"] = Field("text", description="Log lines as text, or as JSON, one object a line")
 
-    @field_validator("cors_origins", "trusted_types", "protocols", "open_protocols", mode="before")
+    @field_validator(
+        "cors_origins", "allowed_hosts", "forwarded_allow_ips", "trusted_types", "protocols", "open_protocols",
+        mode="before",
+    )  # fmt: skip
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in names if not re.fullmatch(HOST_NAME, name)]:
+            raise ValueError(f"{wrong[0]} is not a host name such as ml.example.org, without scheme, port and path")
+        return names
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _networks(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name != "*":
+                ip_network(name)  # raises ValueError, which names it
+        return names
 
     @field_validator("protocols", "open_protocols")
     @classmethod
