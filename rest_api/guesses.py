@@ -1,10 +1,17 @@
 """Counts wrong passwords by client address, for all workers together, in memory of a fixed size."""
 
+import os
 import secrets
+import sys
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, lockf
 from hashlib import blake2b
 from mmap import mmap
+from pathlib import Path
+from tempfile import mkstemp
 
 LIMIT = 20
 """Wrong passwords within WINDOW after which an address is blocked for as long."""
@@ -15,8 +22,8 @@ WINDOW = 60_000
 WAYS = 4
 """Addresses that have their place in one bucket."""
 
-SLOWEST = 0.5
-"""Longest delay of the answer to a wrong password, in seconds."""
+PATIENCE = 20
+"""Attempts to get the lock, 0.2 ms apart. A worker that is stopped while it holds the lock must not stop the others."""
 
 _COUNT = 0xFFFF
 
@@ -24,25 +31,43 @@ _COUNT = 0xFFFF
 class Guesses:
     """A hash table in shared memory, made before the workers are forked.
 
-    A slot holds two words: the time and number of failures, and the address's hash XOR that. Where two workers write
-    one slot at the same moment the words no longer match, and a count is lost; it never passes to another address.
+    A slot holds two words: the start and number of failures, and the address's hash XOR that. If two workers write
+    it at once without the lock, the words don't match: a count may get lost, but never passes to another address.
     """
 
     def __init__(self, buckets: int = 4096, clock: Callable[[], float] = time.monotonic) -> None:
         self._buckets, self._clock = buckets, clock
-        # Nobody can compute which addresses share a bucket.
+        # Without it an attacker could compute which addresses share a bucket.
         self._secret = secrets.token_bytes(16)
         # The first word says until when some address is blocked.
         self._words = memoryview(mmap(-1, 8 + 16 * WAYS * buckets)).cast("Q")
+        # Only its lock is used. The kernel releases that when a worker dies.
+        self._file = _unnamed_file()
+        weakref.finalize(self, os.close, self._file)
 
     @property
     def size(self) -> int:
         """Bytes."""
         return self._words.nbytes
 
-    def add(self, address: bytes) -> float:
-        """Count a wrong password. Return the seconds by which the answer should be delayed."""
-        now, key = self._now(), self._key(address)
+    def add(self, address: bytes) -> int:
+        """Count a wrong password. Return how many came from this address within WINDOW."""
+        key = self._key(address)
+        with self._locked():
+            return self._count(key, self._now())
+
+    def blocked(self, address: bytes) -> int:
+        """Return for how many more seconds the address is blocked."""
+        slot = self._find(self._key(address))
+        begun, count = self._read(slot) if slot is not None else (0, 0)
+        return max(0, -((self._now() - begun - WINDOW) // 1000)) if count >= LIMIT else 0
+
+    @property
+    def any_blocked(self) -> bool:
+        """Whether some address is blocked. This costs less than to ask for one."""
+        return self._words[0] > self._now()
+
+    def _count(self, key: int, now: int) -> int:
         slot = self._find(key)
         if slot is None:
             slot = min(self._slots(key), key=lambda each: self._worth(self._words[each], now))
@@ -55,18 +80,19 @@ class Guesses:
             self._words[0] = max(self._words[0], now + WINDOW)
         value = begun << 16 | min(count, _COUNT)
         self._words[slot], self._words[slot + 1] = value, key ^ value
-        return min(SLOWEST, 0.1 + 0.02 * (count - 1))
+        return count
 
-    def blocked(self, address: bytes) -> int:
-        """Return for how many more seconds the address is blocked."""
-        slot = self._find(self._key(address))
-        begun, count = self._read(slot) if slot is not None else (0, 0)
-        return max(0, -((self._now() - begun - WINDOW) // 1000)) if count >= LIMIT else 0
-
-    @property
-    def any_blocked(self) -> bool:
-        """Whether some address is blocked. This costs less than to ask for one."""
-        return self._words[0] > self._now()
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        for _ in range(PATIENCE):
+            with suppress(OSError):
+                lockf(self._file, LOCK_EX | LOCK_NB)
+                break
+            time.sleep(0.0002)
+        try:
+            yield
+        finally:
+            lockf(self._file, LOCK_UN)
 
     def _find(self, key: int) -> int | None:
         words = self._words
@@ -91,3 +117,12 @@ class Guesses:
 
     def _now(self) -> int:
         return int(1000 * self._clock())
+
+
+def _unnamed_file() -> int:
+    """Return a file descriptor, on Linux of memory: a container may have no folder to write to."""
+    if sys.platform == "linux":
+        return os.memfd_create("guesses")
+    descriptor, path = mkstemp()
+    Path(path).unlink()
+    return descriptor

@@ -3,14 +3,14 @@
 Closed unless said to be open.
 """
 
+from typing import Any
+
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ML.config.config import Settings
 from rest_api import hosts, origins
-from rest_api.addresses import Proxies, network
 from rest_api.credentials import Credentials
-from rest_api.guesses import Guesses
 from rest_api.hosts import Hosts
 from rest_api.origins import Headers, Origins
 from rest_api.protocols import enabled
@@ -19,6 +19,7 @@ from rest_api.protocols.protocol import pattern
 from rest_api.proxy import route_path
 from rest_api.refusal import Refusal
 from rest_api.server.extensions import CONNECTION, SAME
+from rest_api.throttle import Throttle
 
 HEALTH = frozenset({"/health/live", "/health/ready"})
 DOCS = frozenset(
@@ -37,11 +38,12 @@ PREDICTOR = frozenset(
         "GET /metrics",
     }
 )
+NOTHING: dict[str, Any] = {}
+
 CHALLENGE = (b"www-authenticate", b'Basic realm="fast-ml", charset="UTF-8"')
 QUIET = (b"www-authenticate", b'X-Basic realm="fast-ml"')
 UNAUTHORIZED = "Wrong or no credentials; send SERVICE_USER and SERVICE_PASS by HTTP basic authentication"
 FORBIDDEN = "{} may predict and read; to train, promote or delete, send SERVICE_USER and SERVICE_PASS"
-BLOCKED = "Too many wrong passwords came from your address. Try again in {} s."
 TOO_LARGE = "The body has {} bytes, more than the {} allowed; send it in parts, gzip the CSV, or raise MAX_BODY_MB"
 
 
@@ -59,8 +61,7 @@ class Guard:
         self.predictor = pattern(PREDICTOR.union(*(protocol.routes for protocol in protocols())))
         self.open = pattern(enabled.open_routes())
         self.hosts, self.origins = Hosts(settings), Origins(settings.cors_origins)
-        self.credentials, self.guesses = Credentials(settings), Guesses()
-        self.proxies = Proxies(settings.forwarded_allow_ips)
+        self.credentials, self.throttle = Credentials(settings), Throttle(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets the request through, or refuses it. Settings don't change: one head is always judged alike."""
@@ -92,37 +93,45 @@ class Guard:
 
     def _caller(self, scope: Scope, headers: Headers) -> Refusal | None:
         """Refuse wrong credentials, any from an address that guesses, and what the user may not do."""
-        sent, forwarded = headers.get(b"authorization"), headers.get(b"x-forwarded-for", b"")
-        known = scope.get("extensions", {}).get(CONNECTION, {})
-        # A proxy sends several clients' requests over one connection: only the same one's are known.
-        user: str | None = None
-        if sent and sent == known.get("authorization") and forwarded == known["forwarded"]:
-            user = known["user"]
-        elif sent and self.guesses.any_blocked and (seconds := self.guesses.blocked(self._address(scope, forwarded))):
-            if self._public(scope):
-                return None
-            return Refusal(429, "guesses", BLOCKED.format(seconds), ((b"retry-after", b"%d" % seconds),))
-        elif sent and (user := self.credentials.user(sent)):
-            known |= {"authorization": sent, "forwarded": forwarded, "user": user}
+        sent = headers.get(b"authorization")
+        user = self._known(scope, headers) if sent else None
+        if sent and not user:
+            if refusal := self.throttle.refuse(scope, headers):
+                return None if self._public(scope) else refusal
+            user = self.credentials.user(sent)
+            self._remember(scope, headers, user)
+        if not user and self._public(scope):
+            if sent and route_path(scope) in DOCS:  # with right ones the document would tell more
+                self.throttle.wrong(scope, headers)
+            return None
         if not user:
-            return None if self._public(scope) else self._unknown(scope, headers)
+            return self._unknown(scope, headers)
         scope["log"].user = user
         if user != self.trainer and not self._may(scope):
             return Refusal(403, "role", FORBIDDEN.format(user))
         return None
 
+    def _known(self, scope: Scope, headers: Headers) -> str | None:
+        """Return the user whose credentials were right on this connection before, from the same client."""
+        known: dict[str, Any] = scope.get("extensions", {}).get(CONNECTION, NOTHING)
+        # A proxy sends requests of several clients over one connection: X-Forwarded-For tells them apart.
+        same = known.get("authorization") == headers[b"authorization"]
+        return known["user"] if same and known["forwarded"] == headers.get(b"x-forwarded-for") else None
+
+    def _remember(self, scope: Scope, headers: Headers, user: str | None) -> None:
+        known = scope.get("extensions", {}).get(CONNECTION)
+        if user and known is not None:
+            forwarded = headers.get(b"x-forwarded-for")
+            known |= {"authorization": headers[b"authorization"], "forwarded": forwarded, "user": user}
+
     def _unknown(self, scope: Scope, headers: Headers) -> Refusal:
         """Refuse wrong credentials slowly, and count them; without any it was no guess."""
-        delay = 0.0
-        if headers.get(b"authorization"):
-            delay = self.guesses.add(self._address(scope, headers.get(b"x-forwarded-for", b"")))
+        slow = self.throttle.wrong(scope, headers) if headers.get(b"authorization") else 0.0
+        if isinstance(slow, Refusal):
+            return slow
         # A browser would answer the challenge to a script, Swagger UI's say, with a dialog of its own.
         asked_by_page = headers.get(b"sec-fetch-mode", b"navigate") != b"navigate"
-        return Refusal(401, "credentials", UNAUTHORIZED, (QUIET if asked_by_page else CHALLENGE,), delay)
-
-    def _address(self, scope: Scope, forwarded: bytes) -> bytes:
-        peer = scope.get("client") or ("",)
-        return network(self.proxies.client(peer[0], forwarded))
+        return Refusal(401, "credentials", UNAUTHORIZED, (QUIET if asked_by_page else CHALLENGE,), slow)
 
     def _size(self, headers: Headers) -> Refusal | None:
         length = headers.get(b"content-length", b"0")

@@ -4,13 +4,16 @@ import json
 import os
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import PASSWORD, ROOT, USER, Server
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
@@ -160,3 +163,111 @@ def test_the_example_has_the_columns_of_whatever_model_is_live(docs: Docs) -> No
     status, predicted = rows.execute("predict_another_table")
     assert status == 200
     assert predicted["predictions"][0] in ("a", "b")
+
+
+class Site(ThreadingHTTPServer):
+    """Another site on this machine: its one page is whatever it is given."""
+
+    daemon_threads = True
+
+    def __init__(self, page: str) -> None:
+        class Answer(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                self.end_headers()
+                self.wfile.write(page.encode())
+
+            def log_message(self, *_: object) -> None:
+                """Nothing: the test's output is read by people."""
+
+        super().__init__(("127.0.0.1", 0), Answer)
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.server_port}/"
+
+
+@contextmanager
+def another_site(page: str) -> Iterator[str]:
+    """The address of a site that shows this page, until the end of the block."""
+    with Site(page) as site:
+        thread = threading.Thread(target=site.serve_forever)
+        thread.start()
+        try:
+            yield site.url
+        finally:
+            site.shutdown()
+            thread.join()
+
+
+FORM = """<form method="post" enctype="multipart/form-data" action="{url}/train_model">
+<input type="file" name="csv_file"><input name="target_variable" value="kind"><input name="force" value="true"></form>
+<script>
+const files = new DataTransfer();
+files.items.add(new File(["a,kind\\n" + "1,x\\n2,y\\n".repeat(30)], "evil.csv"));
+document.forms[0].elements[0].files = files.files;
+document.forms[0].submit();
+</script>"""
+FETCH = """<script>
+const form = new FormData();
+form.append("csv_file", new File(["a,kind\\n" + "1,x\\n2,y\\n".repeat(30)], "evil.csv"));
+form.append("target_variable", "kind");
+form.append("force", "true");
+fetch("{url}/train_model", {{method: "POST", body: form, credentials: "include", mode: "no-cors"}});
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def remembering(browser: Browser, own_server: Server) -> Iterator[BrowserContext]:
+    """A browser whose user once gave the password, for either name of the server."""
+    context = browser.new_context(http_credentials={"username": USER, "password": PASSWORD})
+    page = context.new_page()
+    for name in ("127.0.0.1", "localhost"):
+        answer = page.goto(f"http://{name}:{own_server.port}/models")
+        assert answer and answer.status == 200
+    page.close()
+    yield context
+    context.close()
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])  # to the page's own localhost: another site, the same site
+def test_another_sites_form_trains_nothing_with_the_remembered_password(
+    remembering: BrowserContext, own_server: Server, name: str
+) -> None:
+    before = own_server.client.get("/models/classifier/versions").json()
+    page = remembering.new_page()
+    with another_site(FORM.format(url=f"http://{name}:{own_server.port}")) as evil:
+        with page.expect_response(lambda response: "train_model" in response.url) as answer:
+            page.goto(evil)
+        assert answer.value.status == 403
+        expect(page.locator("body")).to_contain_text("CORS_ORIGINS")
+    page.close()
+    assert own_server.client.get("/models/classifier/versions").json() == before
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_another_sites_script_trains_nothing_with_the_remembered_password(
+    remembering: BrowserContext, own_server: Server, name: str
+) -> None:
+    before = own_server.client.get("/models/classifier/versions").json()
+    page = remembering.new_page()
+    with another_site(FETCH.format(url=f"http://{name}:{own_server.port}")) as evil:
+        with page.expect_response(lambda response: "train_model" in response.url) as answer:
+            page.goto(evil)
+        assert answer.value.status == 403
+    page.close()
+    assert own_server.client.get("/models/classifier/versions").json() == before
+
+
+def test_another_site_can_not_frame_the_documentation(browser: Browser, own_server: Server) -> None:
+    page = browser.new_page()
+    complaints = list[str]()
+    page.on("console", lambda message: complaints.append(message.text))
+    with another_site(f'<iframe src="{own_server.url}/docs"></iframe>') as evil:
+        page.goto(evil)
+        frame = page.frames[1]
+        frame.wait_for_load_state()
+        assert frame.locator("#swagger-ui").count() == 0
+    page.close()
+    assert any("frame-ancestors" in text or "X-Frame-Options" in text for text in complaints), complaints

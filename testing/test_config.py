@@ -48,6 +48,8 @@ IMPOSSIBLE = {
     "DOCS_PUBLIC": ["perhaps", "2"],
     "ROOT_PATH": ["ml", "/ml/", "/"],
     "CORS_ORIGINS": ["example.com", "http://a.org/"],
+    "ALLOWED_HOSTS": ["http://a.org", "a.org:80", "a.org/x", "a b", "*.*", "..a.org", "a*", "::1"],
+    "FORWARDED_ALLOW_IPS": ["proxy.example", "10.0.0.1/8", "10.0.0.256", "10.0.0.0/33"],
     "MAX_BODY_MB": ["0", "1e3", "lots"],
     "MAX_ROWS": ["0", "-5"],
     "BOOTSTRAP": ["maybe"],

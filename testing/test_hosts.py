@@ -1,4 +1,4 @@
-"""The Host header: a name that somebody made to point here (DNS rebinding) is refused on every route."""
+"""The Host header: a page's own name that points here (DNS rebinding) is refused on every route."""
 
 import socket
 from collections.abc import Callable
@@ -45,10 +45,11 @@ def test_a_loopback_server_answers_to_no_other_name(server: Server, host: str) -
 
 def test_it_is_refused_on_every_route_before_credentials_with_the_remedy(server: Server) -> None:
     paths = server.client.get("/openapi.json").json()["paths"]
-    found = [(method, path.format(model="classifier", version=9, endpoint="e")) for path in paths for method in paths[path]]
+    found = [(method, path) for path in paths for method in paths[path]]
     for method, path in [*found, ("get", "/"), ("get", "/docs"), ("get", "/openapi.json"), ("post", "/nope")]:
+        url = server.url + path.format(model="classifier", version=9, endpoint="e")
         for auth in ((USER, PASSWORD), (USER, "wrong"), None):
-            answer = httpx.request(method, server.url + path, headers={"host": "evil.example:81"}, auth=auth)
+            answer = httpx.request(method, url, headers={"host": "evil.example:81"}, auth=auth)
             assert answer.status_code == 400, (method, path)
             assert "evil.example" in answer.text and "ALLOWED_HOSTS" in answer.text
 

@@ -1,6 +1,7 @@
 """Every route of the app, asked with no, wrong and lesser credentials: refused before the body, or meant to be open."""
 
 import base64
+import itertools
 import socket
 from collections.abc import Callable
 
@@ -42,6 +43,10 @@ def server(serve: Callable[..., Server]) -> Server:
     return serve(PREDICT_USER="reader", PREDICT_PASS=LESSER)
 
 
+ADDRESSES = (f"127.1.{n // 250}.{n % 250 + 1}" for n in itertools.count())
+"""One for each connection: after 20 wrong passwords a minute an address is blocked."""
+
+
 def status(server: Server, route: str, user: str, password: str) -> int:
     """The status of a request that announces a body of a megabyte and sends none of it."""
     method, path = route.format(model="classifier", version=999).split(" ")
@@ -49,7 +54,7 @@ def status(server: Server, route: str, user: str, password: str) -> int:
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {token}\r\n" + (
         "" if method == "GET" else "Content-Length: 1000000\r\nContent-Type: application/json\r\n"
     )
-    with socket.create_connection(("127.0.0.1", server.port), timeout=1) as sock:
+    with socket.create_connection(("127.0.0.1", server.port), 5, source_address=(next(ADDRESSES), 0)) as sock:
         sock.sendall(f"{head}\r\n".encode())
         return int(sock.recv(64).split(b" ")[1])
 

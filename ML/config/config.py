@@ -67,8 +67,8 @@ class Settings(BaseSettings):
     cors_origins: Names = Field((), description="Origins whose pages may call the API, separated by commas")
     allowed_hosts: Names = Field(
         (),
-        description="Host names that the server answers to besides `localhost`, separated by commas; `*` for any; "
-        "when unset, any, but no further one where `HOST` is a loopback address",
+        description="Host names to answer to besides loopback names, separated by commas; `*` for any; "
+        "unset means any, unless `HOST` is a loopback address",
     )
     forwarded_allow_ips: Names = Field(
         ("127.0.0.1", "::1"),
