@@ -55,6 +55,7 @@ async def request(asked: argparse.Namespace) -> shot.Shot:
     """What to fire."""
     user, password = os.environ.get("SERVICE_USER") or "admin", os.environ.get("SERVICE_PASS", "")
     headers = {"Authorization": aiohttp.encode_basic_auth(user, password, "utf-8")}
+    await shot.check(asked.url, headers)
     if asked.csv:
         return await shot.table(asked.url, headers)
     if asked.json != MADE_UP:

@@ -28,7 +28,8 @@ MINUTE = WINDOW / 1000
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    return serve(WEB_CONCURRENCY="2")
+    """Two workers that trust proxies on this machine's usual address and in one of its networks."""
+    return serve(WEB_CONCURRENCY="2", FORWARDED_ALLOW_IPS="127.0.0.1,127.77.0.0/16")
 
 
 def request(password: str | None, path: str = "/models", *more: str) -> bytes:
@@ -146,17 +147,19 @@ def test_wrong_passwords_are_answered_slowly_and_others_are_served_meanwhile(ser
         assert time.monotonic() - started >= 0.1
 
 
-def test_a_trusted_proxys_clients_are_told_apart(server: Server) -> None:
-    proxy, guilty, other = "127.0.0.1", "X-Forwarded-For: 203.0.113.7", "X-Forwarded-For: 203.0.113.8"
+@pytest.mark.parametrize(("proxy", "client"), [("127.0.0.1", "203.0.113.7"), ("127.77.0.5", "2001:db8:1:2::7")])
+def test_a_trusted_proxys_clients_are_told_apart(server: Server, proxy: str, client: str) -> None:
+    guilty, other = f"X-Forwarded-For: {client}", "X-Forwarded-For: 203.0.113.8"
+    ported = f"[{client}]:5040" if ":" in client else f"{client}:5040"
     half = LIMIT // 2
     # Hot requests and others count together, whatever a client put before the address that the proxy saw.
     assert guess(server, proxy, half, "/predict", guilty) == [401] * half
-    assert guess(server, proxy, half, "/models", "X-Forwarded-For: 198.51.100.1, 203.0.113.7:5040") == [401] * half
+    assert guess(server, proxy, half, "/models", f"X-Forwarded-For: 198.51.100.1, {ported}") == [401] * half
     for path in ("/predict", "/models"):
         assert ask(server, proxy, PASSWORD, path, guilty) == 429
-        assert ask(server, proxy, PASSWORD, path, "X-Forwarded-For: 203.0.113.8, 203.0.113.7") == 429
+        assert ask(server, proxy, PASSWORD, path, f"X-Forwarded-For: 203.0.113.8, {client}") == 429
         assert ask(server, proxy, PASSWORD, path, "X-Forwarded-For: 203.0.113.8", guilty) == 429
-        assert ask(server, proxy, PASSWORD, path, "X-Forwarded-For: 203.0.113.7, 127.0.0.1") == 429
+        assert ask(server, proxy, PASSWORD, path, f"X-Forwarded-For: {client}, 127.0.0.1") == 429
         assert ask(server, proxy, PASSWORD, path, other) == 200
         assert ask(server, proxy, PASSWORD, path) == 200
     # One connection of a proxy carries several clients' requests.

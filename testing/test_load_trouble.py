@@ -35,6 +35,8 @@ def test_a_wrong_password_stops_it_early(server: Server) -> None:
     assert_one_plain_line(ended)
     assert "the server refuses this user and password" in ended.stderr
     assert "200" not in ended.stdout
+    # It tried once, so that the server has not blocked this machine.
+    assert fire(server.url, "1").returncode == 0
 
 
 def test_a_server_that_is_not_there_is_named(server: Server) -> None:

@@ -34,11 +34,16 @@ class Shot:
         return count
 
 
+async def check(url: str, headers: Mapping[str, str]) -> None:
+    """Exit if the server refuses the password. One request finds out; thousands would have it block our address."""
+    async with aiohttp.ClientSession(headers=headers) as client, client.get(f"{url}models") as response:
+        if response.status == 401:
+            sys.exit(REFUSED)
+
+
 async def example(url: str, headers: Mapping[str, str], rows: int) -> Shot:
     """Rows as JSON: the made-up example by which the server documents /predict, so it suits whatever model is live."""
     async with aiohttp.ClientSession(headers=headers) as client, client.get(f"{url}openapi.json") as response:
-        if response.status == 401:
-            sys.exit(REFUSED)
         answer = await response.read()
     try:
         body = json.loads(answer)["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["example"]
