@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Header, Path, Request, Response, UploadFile
+from fastapi import APIRouter, Header, Path, Request, Response
 
 from ML import estimators, failure, predictor, store
 from ML.config.config import settings
@@ -17,8 +17,6 @@ hot = APIRouter(route_class=HotRoute)
 models = APIRouter(route_class=BodyRoute, tags=["models"])
 health = APIRouter(tags=["health"])
 
-Csv = Annotated[UploadFile, File(description="A table with a header: CSV, `;` or tab separated, gzip'd or not")]
-Model = Annotated[str, Form(description="A module of ML/src; the default model if left out")]
 Version = Annotated[int, Path(ge=1, le=10**9)]
 
 
@@ -27,18 +25,18 @@ Version = Annotated[int, Path(ge=1, le=10**9)]
     summary="Train a model from a CSV file",
     response_model=Training,
     responses={202: {"model": CardView, "description": "Training goes on; `Location` tells where to look"}},
+    openapi_extra=predictions.TRAIN_FORM,
 )
 async def train_model(
     request: Request,
     response: Response,
-    csv_file: Csv,
-    target_variable: Annotated[str, Form(description="The column to learn to predict", examples=["species"])],
-    model: Model = "",
-    force: Annotated[bool, Form(description="Train what was trained before, and make live what scores worse")] = False,
     prefer: Annotated[list[str] | None, Header(description="`respond-async`, `wait=10`: answer before it ends")] = None,
 ) -> Training | Response:
     """Learns the columns, holds rows out, fits, scores, saves and makes the version live, in a process of its own."""
-    job = await jobs.begin(model or settings().default_model, await csv_file.read(), target_variable, force)
+    form = await predictions.read_form(request)
+    data, target = form.file("csv_file"), form.text("target_variable")
+    job = await jobs.begin(form.fields.get("model") or settings().default_model, data, target, form.flag("force"))
+    del form, data  # a training may take hours
     wish, path = prefer_header.read(prefer or ()), f"/models/{job.card.model}/versions/{job.card.version}"
     request.scope["log"].version = f"{job.card.model}/{job.card.version}"
     card = await job.outcome(wish.seconds)

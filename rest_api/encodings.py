@@ -8,7 +8,7 @@ from starlette.types import Scope
 
 from ML import zipped
 from ML.errors import Problem
-from rest_api.routing import WrongContentType
+from rest_api.content_types import WrongContentType
 
 WORTH = 1400
 """Bytes of an answer that are packed: fewer go in one packet anyway."""

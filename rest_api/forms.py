@@ -8,7 +8,24 @@ from python_multipart.multipart import parse_options_header
 
 from ML.errors import Invalid, Problem
 
-MOST_PARTS = 100
+MAX_PARTS, MAX_PART_HEADERS = 100, 32
+MAX_HEAD_BYTES = 16 * 1024
+"""Of a part: all of its headers."""
+
+MAX_NAME = 1000
+"""Characters of a field's name."""
+
+MAX_FIELD_BYTES = 64 * 1024
+"""Of a part that is no file."""
+
+MAX_BOUNDARY = 70
+"""Characters; RFC 2046, 5.1.1."""
+
+MAX_CACHED_BYTES = 256
+"""Of a line whose parse is kept: what clients send again and again is short."""
+
+
+_FLAGS = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("", "false", "0", "no", "off"), False)
 
 
 class Broken(Problem):
@@ -32,34 +49,56 @@ class Form:
         message = f"{name} must be a file; {curl}" if name in self.fields else f"the file {name} is missing; {curl}"
         raise Invalid.at("body", name, msg=message, type="missing")
 
+    def text(self, name: str) -> str:
+        """Return a field that must be there. Raises Invalid if it is missing, empty or a file."""
+        if not self.fields.get(name):
+            curl = f"with curl write -F {name}=..."
+            message = f"{name} must be text, not a file; {curl}" if name in self.files else f"{name} is missing; {curl}"
+            raise Invalid.at("body", name, msg=message, type="missing")
+        return self.fields[name]
+
     def flag(self, name: str) -> bool:
         """A field that is true or false, false where it is missing. Raises Invalid."""
         value = self.fields.get(name, "").lower()
-        if value not in ("", "true", "false", "1", "0"):
+        if value not in _FLAGS:
             raise Invalid.at("body", name, msg=f"{name} must be true or false", type="bool_parsing", input=value)
-        return value in ("true", "1")
+        return _FLAGS[value]
 
 
 def parse(body: bytes, content_type: str) -> Form:
-    """The form in a body. Raises Broken."""
+    """Return the form in a body. Raises Broken, and Invalid for a field that is too long."""
     boundary = _options(content_type.encode("latin-1")).get(b"boundary")
     if not boundary:
         raise Broken("The content type multipart/form-data lacks its boundary; let your client set the header")
+    if len(boundary) > MAX_BOUNDARY:
+        raise Broken(f"The boundary of multipart/form-data has more than {MAX_BOUNDARY} characters")
     form = Form()
     for headers, content in _parts(body, b"--" + boundary):
         options = next((_options(value) for name, value in headers if name == b"content-disposition"), {})
-        name = options.get(b"name", b"").decode("utf-8", "replace")
-        if b"filename" in options:
+        name = _name(options)
+        if b"filename" in options or b"filename*" in options:
             form.files[name] = content
+        elif len(content) > MAX_FIELD_BYTES:
+            said = f"the field is longer than {MAX_FIELD_BYTES // 1024} kB; to send a file, use curl -F {name}=@file"
+            raise Invalid.at("body", name, msg=said, type="too_long")
         else:
             form.fields[name] = content.decode("utf-8", "replace")
     return form
 
 
+def _name(options: dict[bytes, bytes]) -> str:
+    name = options.get(b"name", b"").decode("utf-8", "replace")
+    if not name:
+        raise Broken('A part of the form has no name; send Content-Disposition: form-data; name="csv_file"')
+    if len(name) > MAX_NAME:
+        raise Broken(f"The name of a form field has more than {MAX_NAME} characters: {name[:60]}...")
+    return name
+
+
 def _parts(body: bytes, delimiter: bytes) -> Iterator[tuple[list[tuple[bytes, bytes]], bytes]]:
     """Headers and content of each part: what stands between two delimiters, the last of which ends in `--`."""
     end = body.find(delimiter)
-    for _ in range(MOST_PARTS):
+    for _ in range(MAX_PARTS):
         start = end + len(delimiter)
         if end == -1:
             raise Broken("The multipart body ends before its closing boundary; was the upload cut off?")
@@ -67,24 +106,44 @@ def _parts(body: bytes, delimiter: bytes) -> Iterator[tuple[list[tuple[bytes, by
             return
         end = body.find(b"\r\n" + delimiter, start)
         if end != -1:
-            head = body.find(b"\r\n\r\n", start, end)
-            blank, *headers = body[start:head].split(b"\r\n")
-            if head == -1 or blank.strip():
-                raise Broken("The multipart body is broken: a part does not begin with its headers and an empty line")
-            yield list(map(_header, headers)), body[head + 4 : end]
+            head = body.find(b"\r\n\r\n", start, min(end, start + MAX_HEAD_BYTES))
+            if head == -1:
+                raise _headless(end - start)
+            yield _headers(body[start:head]), body[head + 4 : end]
             end += 2
-    raise Broken(f"The multipart body has more than {MOST_PARTS} parts")
+    raise Broken(f"The multipart body has more than {MAX_PARTS} parts")
 
 
-@lru_cache(256)
-def _header(line: bytes) -> tuple[bytes, bytes]:
+def _headless(size: int) -> Broken:
+    if size > MAX_HEAD_BYTES:
+        return Broken(f"The headers of a part are larger than {MAX_HEAD_BYTES // 1024} kB, or do not end")
+    return Broken("The multipart body is broken: a part does not begin with its headers and an empty line")
+
+
+def _headers(head: bytes) -> list[tuple[bytes, bytes]]:
+    blank, *lines = head.split(b"\r\n", MAX_PART_HEADERS + 1)
+    if blank.strip():
+        raise _headless(0)
+    if len(lines) > MAX_PART_HEADERS:
+        raise Broken(f"A part of the form has more than {MAX_PART_HEADERS} headers")
+    return [_header(line) if len(line) <= MAX_CACHED_BYTES else _parsed_header(line) for line in lines]
+
+
+def _parsed_header(line: bytes) -> tuple[bytes, bytes]:
     name, colon, value = line.partition(b":")
     if not colon:
         raise Broken(f"The multipart body is broken: {line[:60]!r} is no header of a part")
     return name.lower(), value.strip()
 
 
-@lru_cache(256)
 def _options(value: bytes) -> dict[bytes, bytes]:
-    """`form-data; name="a"; filename="b"`; a client sends the same again and again."""
+    """Return the parameters of `form-data; name="a"; filename="b"`."""
+    return _kept_options(value) if len(value) <= MAX_CACHED_BYTES else parse_options_header(value)[1]
+
+
+_header = lru_cache(256)(_parsed_header)
+
+
+@lru_cache(256)
+def _kept_options(value: bytes) -> dict[bytes, bytes]:
     return parse_options_header(value)[1]

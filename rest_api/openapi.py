@@ -49,7 +49,7 @@ def _secure(found: Part) -> None:
         for method, operation in operations.items():
             public = path in HEALTH | DOCS or f"{method.upper()} {path}" in opened
             operation["security"] = [] if public else [{"basic": []}]
-            _document_errors(operation, names[enabled.of(path)])
+            _document_errors(operation, names[enabled.of(path)], str(enabled.status(path, 422)))
 
 
 def _add_error(found: Part, name: str, model: type[BaseModel]) -> str:
@@ -62,11 +62,11 @@ def _add_error(found: Part, name: str, model: type[BaseModel]) -> str:
     return key
 
 
-def _document_errors(operation: Part, name: str) -> None:
+def _document_errors(operation: Part, name: str, wrong_input: str) -> None:
     """Give every error a body. A route's own stays, but FastAPI's default does not: no answer looks like that."""
     answers = operation["responses"]
     closed = bool(operation["security"])
-    statuses = ["401"] * closed + ["422"] * (closed or "requestBody" in operation) + ["default"]
+    statuses = ["401"] * closed + [wrong_input] * (closed or "requestBody" in operation) + ["default"]
     for status in statuses:
         answers.setdefault(status, {"description": "What is wrong, where, and the remedy"})
     for status, answer in answers.items():

@@ -1,8 +1,7 @@
 """From a body to an answer: the predictor is taken first, so that one version checks the rows and answers them."""
 
-import asyncio
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from fastapi import Request, Response
 from pydantic_core import to_json
@@ -14,18 +13,15 @@ from ML.errors import Invalid, NotReady
 from ML.fitting import check_target
 from ML.predictor import Answer, Predictor
 from ML.table import GZIP, Table
-from rest_api import forms
+from rest_api import csv_answers, forms, negotiation, request_body, work
 from rest_api.answers import measured, prediction
 from rest_api.batching import Batches
+from rest_api.content_types import check_content_type
 from rest_api.live import Live
-from rest_api.routing import Json, check_content_type, read_body
+from rest_api.routing import Json
 from rest_api.waiting import Columns
 
-T = TypeVar("T")
 Fields = Callable[[Card, Answer, list[str]], dict[str, Any]]
-
-SMALL = 32 * 1024
-"""Bytes that are parsed on the event loop in a millisecond or two; more go to a thread."""
 
 BODY = {
     "requestBody": {
@@ -55,6 +51,17 @@ FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"s
     }}}}}}  # fmt: skip
 
 
+TRAIN_FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": {
+    "type": "object", "required": ["csv_file", "target_variable"], "properties": {
+        "csv_file": {"type": "string", "contentMediaType": "application/octet-stream",
+                     "description": "A table with a header: CSV, `;` or tab separated, gzip'd or not"},
+        "target_variable": {"type": "string", "description": "The column to learn to predict", "examples": ["species"]},
+        "model": {"type": "string", "default": "", "description": "A module of ML/src; the default model if left out"},
+        "force": {"type": "boolean", "default": False,
+                  "description": "Train what was trained before, and make live what scores worse"},
+    }}}}}}  # fmt: skip
+
+
 async def take(request: Request, model: str) -> Predictor:
     """The live predictor of a model, which the log line names."""
     found: Live = request.app.live
@@ -77,21 +84,18 @@ async def of_json(request: Request, model: str, fields: Fields = prediction) -> 
     batches: Batches = request.app.batches
     batches.check(live)
     check_content_type(request.scope, b"application/json")
-    body = await read_body(request.receive)
-    if len(body) > SMALL:
-        asked = await asyncio.to_thread(live.instances.parse, body, settings().max_rows)
-    else:
-        asked = live.instances.parse(body, settings().max_rows)
+    as_csv = fields is prediction and negotiation.csv_wanted(request.scope)
+    body = await request_body.read(request)
+    asked = await work.run(len(body), live.instances.parse, body, settings().max_rows)
     answer = await predict(request, live, asked.columns, asked.rows, asked.probabilities)
     found = fields(live.card, answer, asked.unused)
-    return _response(found) if len(body) <= SMALL else await asyncio.to_thread(_response, found)
+    return await work.run(max(len(body), 16 * asked.rows), csv_answers.render if as_csv else _response, found)
 
 
 async def of_form(request: Request) -> Response:
     """The answer to a CSV file in a form, with its score where the target is in it."""
-    content_type = check_content_type(request.scope, b"multipart/form-data")
-    body = await read_body(request.receive)
-    form = await run(len(body), forms.parse, body, content_type)
+    as_csv = negotiation.csv_wanted(request.scope)
+    form = await read_form(request)
     data, target = form.file("csv_file"), form.fields.get("target_variable", "")
     live = await take(request, form.fields.get("model") or settings().default_model)
     batches: Batches = request.app.batches
@@ -99,16 +103,24 @@ async def of_form(request: Request) -> Response:
     if target not in ("", live.target.name):
         said = f"version {live.name} predicts {live.target.name}, not {target}"
         raise Invalid.at("body", "target_variable", msg=said, type="target_invalid", input=target)
-    size = len(data) if data[:2] != GZIP else SMALL + 1
-    found, columns, labels = await run(size, _read, live, data, target)
+    size = len(data) if data[:2] != GZIP else work.SMALL + len(data)
+    found, columns, labels = await work.run(size, _read, live, data, target)
     answer = await predict(request, live, columns, len(columns[0]), form.flag("probabilities"))
-    unused = live.schema.unused([*found.header, *found.unnamed], live.target.name)
-    return await run(
-        max(size, 16 * len(columns[0])), _scored, live, answer, labels, prediction(live.card, answer, unused)
-    )
+    fields = prediction(live.card, answer, live.schema.unused([*found.header, *found.unnamed], live.target.name))
+    size = max(size, 16 * len(columns[0]))
+    if as_csv:
+        return await work.run(size, csv_answers.render, fields)
+    return await work.run(size, _scored, live, answer, labels, fields)
 
 
-def _read(live: Predictor, data: bytes, target: str) -> tuple[Table, list[list[Any]], list[str] | None]:
+async def read_form(request: Request) -> forms.Form:
+    """Return the form in a body. Raises WrongContentType and Broken."""
+    content_type = check_content_type(request.scope, b"multipart/form-data")
+    body = await request_body.read(request)
+    return await work.run(len(body), forms.parse, body, content_type)
+
+
+def _read(live: Predictor, data: bytes, target: str) -> tuple[Table, Sequence[Sequence[Any]], Sequence[str] | None]:
     found = table.read(data, settings().max_body_bytes)
     if target:
         check_target(found, target)
@@ -130,11 +142,6 @@ def _scored(live: Predictor, answer: Answer, labels: list[str] | None, fields: d
 def _response(fields: dict[str, Any]) -> Response:
     # JSON has no NaN: a model that predicts one answers null.
     return Json(to_json(fields, inf_nan_mode="null"))
-
-
-async def run(size: int, function: Callable[..., T], *arguments: Any) -> T:
-    """Small work here, large work in a thread, so that other requests go on."""
-    return function(*arguments) if size <= SMALL else await asyncio.to_thread(function, *arguments)
 
 
 async def predict(request: Request, live: Predictor, columns: Columns, rows: int, probabilities: bool) -> Answer:

@@ -5,44 +5,13 @@ from typing import Any
 
 from fastapi import Request, Response, params
 from fastapi.routing import APIRoute
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from ML.errors import Problem
 from rest_api import jobs
+from rest_api.content_types import check_content_type
 from rest_api.server.extensions import WHOLE
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-class WrongContentType(Problem):
-    """A body of a kind that the route does not take."""
-
-    status = 415
-
-
-def check_content_type(scope: Scope, wanted: bytes) -> str:
-    """The content type. Raises WrongContentType where the body is said to be something else."""
-    sent = b""
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            sent = value
-    if sent != wanted and sent.partition(b";")[0].strip().lower() != wanted:
-        said = sent.decode("latin-1") or "a body without a type"
-        raise WrongContentType(f"{scope['path']} takes {wanted.decode()}, not {said}; set the Content-Type header")
-    return str(sent.decode("latin-1"))
-
-
-async def read_body(receive: Receive) -> bytes:
-    """The whole body. Raises ClientDisconnect where the caller has gone."""
-    parts, more = [], True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 class Json(Response):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rest_api.forms import MOST_PARTS, Broken, Form, parse
+from rest_api.forms import MAX_PARTS, Broken, Form, parse
 
 TYPE = "multipart/form-data; boundary=xx"
 NAME = st.text(
@@ -53,7 +53,7 @@ def test_a_broken_body_is_refused(body: bytes) -> None:
 
 
 def test_many_parts_are_refused_before_they_fill_the_memory() -> None:
-    with pytest.raises(Broken, match=f"more than {MOST_PARTS} parts"):
+    with pytest.raises(Broken, match=f"more than {MAX_PARTS} parts"):
         parse(part(b"c") * 1_000_000, TYPE)
 
 

@@ -19,7 +19,8 @@ from ML.config.config import Settings
 from rest_api.addresses import Proxies, network
 from rest_api.guesses import LIMIT, WINDOW, Guesses
 from rest_api.logs import Line
-from rest_api.security import CONNECTION, Guard
+from rest_api.security import Guard
+from rest_api.server.extensions import CONNECTION
 from rest_api.throttle import SLOWEST, delay
 
 BODY = json.dumps({"instances": [[5.1, 3.5, 1.4, 0.2]]})

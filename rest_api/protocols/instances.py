@@ -8,8 +8,8 @@ from ML.config.config import settings
 from ML.errors import Invalid
 from ML.instances import Request
 from ML.predictor import Predictor
+from rest_api.content_types import check_content_type
 from rest_api.protocols import frames
-from rest_api.routing import check_content_type
 
 
 def check_type(scope: Scope) -> None:

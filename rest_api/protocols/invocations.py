@@ -6,9 +6,9 @@ from fastapi import Request, Response
 
 from ML.config.config import settings
 from ML.errors import Problem
-from rest_api import predictions
+from rest_api import predictions, request_body, work
+from rest_api.content_types import WrongContentType
 from rest_api.protocols import formats
-from rest_api.routing import WrongContentType, read_body
 
 READERS = {
     formats.JSON: formats.of_json,
@@ -86,13 +86,13 @@ async def invoke(request: Request) -> Response:
     kind, header = _content_type(request)
     accept = ",".join(request.headers.getlist("accept"))
     accepted(accept, formats.JSON)
-    body = await read_body(request.receive)
-    asked, usual = await predictions.run(len(body), READERS[kind], live, body, header)
+    body = await request_body.read(request)
+    asked, usual = await work.run(len(body), READERS[kind], live, body, header)
     wanted = accepted(accept, usual)
     if asked.probabilities and wanted == formats.NPY:
         raise NotAcceptable(f"{wanted} has no place for probabilities beside predictions; Accept {formats.JSON}")
     answer = await predictions.predict(request, live, asked.columns, asked.rows, asked.probabilities)
-    return await predictions.run(16 * asked.rows, formats.answered, wanted, live.card, answer, asked.unused)
+    return await work.run(16 * asked.rows, formats.answered, wanted, live.card, answer, asked.unused)
 
 
 def _content_type(request: Request) -> tuple[str, bool | None]:

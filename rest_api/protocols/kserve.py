@@ -12,11 +12,11 @@ from ML.config.config import settings
 from ML.errors import Problem
 from ML.instances import Request as Rows
 from ML.predictor import Predictor
-from rest_api import predictions
+from rest_api import predictions, request_body, work
 from rest_api.answers import bare
 from rest_api.protocols import events, frames, instances
 from rest_api.protocols.protocol import Protocol, words
-from rest_api.routing import HotRoute, Json, read_body
+from rest_api.routing import HotRoute, Json
 
 FORMS = ("instances", "inputs")
 
@@ -89,10 +89,10 @@ async def predict(request: Request) -> Response:
     mode = events.mode(request.headers)
     if mode != "structured":
         instances.check_type(request.scope)
-    body = await read_body(request.receive)
-    asked = await predictions.run(len(body), _rows, live, body, mode)
+    body = await request_body.read(request)
+    asked = await work.run(len(body), _rows, live, body, mode)
     answer = await predictions.predict(request, live, asked.columns, asked.rows, asked.probabilities)
-    return await predictions.run(len(body), _answered, bare(live.card, answer, asked.unused), model, mode)
+    return await work.run(len(body), _answered, bare(live.card, answer, asked.unused), model, mode)
 
 
 @hot.post("/v1/models/{model}:explain", include_in_schema=False)

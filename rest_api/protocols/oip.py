@@ -3,7 +3,6 @@
 With Triton's extensions for binary data, the model repository, configuration and statistics, as its clients ask.
 """
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -13,14 +12,15 @@ from ML import estimators
 from ML.config.config import settings
 from ML.errors import Invalid
 from ML.predictor import Answer
-from rest_api import encodings, predictions
+from rest_api import encodings, predictions, request_body, work
+from rest_api.content_types import WrongContentType
 from rest_api.protocols import contract, inference, inferred, repository, served, statistics
 from rest_api.protocols.contract import Contract
 from rest_api.protocols.inference import Asked
 from rest_api.protocols.oip_docs import ANSWER, BODY, Error, Live, Metadata, ModelReady, Ready, Server
 from rest_api.protocols.protocol import Protocol, words
 from rest_api.protocols.statistics import Timer
-from rest_api.routing import HotRoute, Json, WrongContentType, read_body
+from rest_api.routing import HotRoute, Json
 
 router = APIRouter(tags=["Open Inference Protocol v2"])
 hot = APIRouter(route_class=HotRoute, tags=["Open Inference Protocol v2"])
@@ -115,36 +115,32 @@ async def infer(request: Request) -> Response:
     live = await served.take(request, path["model"], path.get("version"))
     with Timer(live) as timer:
         request.app.batches.check(live)
-        size, encoding, accept = _headers(request)
-        body = await read_body(request.receive)
+        size, accept = _headers(request)
+        body = await request_body.read(request)
         timer.restart()
-        if encoding:
-            body = await asyncio.to_thread(encodings.unpacked, body, encoding, settings().max_body_bytes)
         told = contract.of(live)
-        asked = await predictions.run(len(body), inference.parse, told, body, size, settings().max_rows)
+        asked = await work.run(len(body), inference.parse, told, body, size, settings().max_rows)
         timer.mark()
         answer = await predictions.predict(request, live, asked.columns, asked.rows, asked.probabilities)
         timer.mark()
-        return await predictions.run(len(body), _response, told, asked, answer, encodings.accepted(accept))
+        return await work.run(len(body), _response, told, asked, answer, encodings.accepted(accept))
 
 
-def _headers(request: Request) -> tuple[int | None, bytes, bytes]:
-    """Bytes of JSON where binary data follow, encoding, and those accepted. Raises WrongContentType and Invalid."""
-    size, encoding, accept = None, b"", b""
+def _headers(request: Request) -> tuple[int | None, bytes]:
+    """Bytes of JSON where binary data follow, and the encodings accepted. Raises WrongContentType and Invalid."""
+    size, accept = None, b""
     for name, value in request.scope["headers"]:
         if name == b"accept-encoding":
             accept = value
         elif name == b"content-type" and value.partition(b";")[0].strip().lower() not in TYPES:
             said = f"{request.scope['path']} takes application/json or application/octet-stream"
             raise WrongContentType(f"{said}, not {value.decode('latin-1')}; set the Content-Type header")
-        elif name == b"content-encoding":
-            encoding = value
         elif name == JSON_SIZE:
             if not value.isdigit() or len(value) > 12:
                 said = "Inference-Header-Content-Length is the length of the JSON in bytes"
                 raise Invalid.at("header", JSON_SIZE.decode(), msg=said, input=value, type="int_parsing")
             size = int(value)
-    return size, encoding, accept
+    return size, accept
 
 
 def _response(told: Contract, asked: Asked, answer: Answer, encoding: bytes) -> Response:

@@ -11,9 +11,9 @@ from typing_extensions import TypedDict
 
 from ML import bodies, estimators
 from ML.errors import Invalid, Problem
+from rest_api import request_body
 from rest_api.protocols.inference import checked
 from rest_api.protocols.oip_docs import Index
-from rest_api.routing import read_body
 
 router = APIRouter(tags=["Open Inference Protocol v2"])
 
@@ -89,7 +89,7 @@ async def unload(model: str) -> None:
 
 async def _body(request: Request) -> Any:
     """The JSON of a request, if it has any. Raises Invalid."""
-    body = await read_body(request.receive)
+    body = await request_body.read(request)
     found = bodies.read(body, 0, 0) if body.strip() else None
     return {} if found is None else found
 

@@ -12,10 +12,10 @@ from pydantic_core import to_json
 from ML.card import Card
 from ML.config.config import Settings, settings
 from ML.predictor import Answer
-from rest_api import predictions
+from rest_api import predictions, request_body, work
 from rest_api.protocols import instances
 from rest_api.protocols.protocol import Protocol, words
-from rest_api.routing import HotRoute, Json, read_body
+from rest_api.routing import HotRoute, Json
 
 
 class Reason(BaseModel):
@@ -48,10 +48,10 @@ async def predict(request: Request) -> Response:
     live = await predictions.take(request, settings().default_model)
     request.app.batches.check(live)
     instances.check_type(request.scope)
-    body = await read_body(request.receive)
-    asked = await predictions.run(len(body), instances.parse, live, body, ("instances",))
+    body = await request_body.read(request)
+    asked = await work.run(len(body), instances.parse, live, body, ("instances",))
     answer = await predictions.predict(request, live, asked.columns, asked.rows, asked.probabilities)
-    return await predictions.run(len(body), _answered, live.card, answer)
+    return await work.run(len(body), _answered, live.card, answer)
 
 
 def protocol(given: Settings) -> Protocol:

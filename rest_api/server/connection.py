@@ -22,10 +22,10 @@ from rest_api import metrics
 from rest_api.server.coroutine_runner import CoroutineRunner
 from rest_api.server.deadlines import Deadlines
 from rest_api.server.exchange import Exchange, Headers, answer
-from rest_api.server.extensions import CONNECTION, SAME, WHOLE
+from rest_api.server.extensions import CONNECTION, HOLD, SAME, WHOLE
 from rest_api.server.framing import Framing, Refused
 from rest_api.server.known_head import HeadMemory, KnownHead
-from rest_api.server.pool import pool_of
+from rest_api.server.pool import HELD_BODIES, RETRY_SECONDS, pool_of
 from rest_api.server.request_parser import RequestParser
 from rest_api.server.write_buffer import BufferedTransport
 
@@ -112,7 +112,10 @@ class Connection(asyncio.Protocol):
         self._state.connections.discard(self)
         for exchange in filter(None, (self._running, *(request.exchange for request in self._pipeline))):
             exchange.disconnect()
+        for request in self._pipeline:
+            request.exchange.let_go()
         self._pipeline.clear()
+        del self._heads  # what is kept of a head may refer to this connection, and the collector seldom runs
         self.resume_writing()
 
     # What comes in.
@@ -175,6 +178,8 @@ class Connection(asyncio.Protocol):
         exchange = Exchange(self, self._scope(method, version, target, headers), keep_alive)
         self._last = not keep_alive
         exchange.awaits_continue = framed.expects_continue and framed.length != 0
+        if framed.encoded:
+            exchange.scope["extensions"][HOLD] = self._hold_more
         hot = self._find_hot and self._find_hot(exchange.scope)
         if hot:
             exchange.scope["extensions"] |= {WHOLE: {}, SAME: {}}
@@ -186,6 +191,24 @@ class Connection(asyncio.Protocol):
             self.pause_reading()
             self._pipeline.append(request)
         return exchange
+
+    def hold(self, exchange: Exchange, size: int) -> None:
+        """Count bytes of a body. Raises Refused if the worker keeps too many."""
+        if not self._pool.hold(size):
+            said = f"The server holds as many bodies as it can: {HELD_BODIES} times MAX_BODY_MB. Retry later"
+            raise Refused(503, said, "", RETRY_SECONDS)
+        exchange.held += size
+
+    def release(self, size: int) -> None:
+        """Take note that they are gone."""
+        self._pool.release(size)
+
+    def _hold_more(self, size: int) -> bool:
+        """Count what the body of the request that runs has become."""
+        if not self._running or not self._pool.hold(size):
+            return False
+        self._running.held += size
+        return True
 
     def _scope(self, method: str, version: str, target: bytes, headers: Headers) -> dict[str, Any]:
         path, query = _split(target)
@@ -295,7 +318,8 @@ class Connection(asyncio.Protocol):
         self._deaf, exchange = True, self._parser.receiving
         if self._last and exchange is None:  # what follows a request that closes the connection is nobody's
             return
-        metrics.refused(refused.reason)
+        if refused.reason:
+            metrics.refused(refused.reason)
         log.info("%s refused a request: %s", refused.status, refused)
         if exchange is None:
             self._answer_refusal(refused)
@@ -304,10 +328,12 @@ class Connection(asyncio.Protocol):
         elif exchange is self._running:
             exchange.scope["state"]["refused"] = refused.status
             exchange.disconnect()
+            if self._ready:  # it never begins
+                exchange.let_go()
             self._running = self._ready = None
             self._write_refusal(refused)
         else:
-            self._pipeline.pop()
+            self._pipeline.pop().exchange.let_go()
             self._answer_refusal(refused)
 
     def _answer_refusal(self, refused: Refused) -> None:
@@ -317,7 +343,7 @@ class Connection(asyncio.Protocol):
             self._refusal = refused
 
     def _write_refusal(self, refused: Refused) -> None:
-        self.transport.write(answer(refused.status, refused.detail, self.default_lines()[0]))
+        self.transport.write(answer(refused.status, refused.detail, self.default_lines()[0], refused.headers))
         self._close_soon()
 
     def _close_soon(self) -> None:

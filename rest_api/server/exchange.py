@@ -43,6 +43,12 @@ class Connection(Protocol):
     def pause_reading(self) -> None:
         """Leave what comes to the client."""
 
+    def hold(self, exchange: "Exchange", size: int) -> None:
+        """Count bytes of a body that is kept. Raises Refused if the worker keeps too many."""
+
+    def release(self, size: int) -> None:
+        """Take note that they are gone."""
+
     def completed(self, exchange: "Exchange") -> None:
         """Called when the answer is written."""
 
@@ -52,13 +58,15 @@ class Exchange:
 
     __slots__ = (
         "_body", "_chunked", "_connection", "_left", "_read", "_waiter",
-        "awaits_continue", "complete", "disconnected", "keep_alive", "more_body", "scope", "started",
+        "awaits_continue", "complete", "disconnected", "held", "keep_alive", "more_body", "scope", "size", "started",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, scope: dict[str, Any], keep_alive: bool) -> None:
         self._connection, self.scope, self.keep_alive = connection, scope, keep_alive
         self.awaits_continue = self.started = self.complete = self.disconnected = self._read = False
         self.more_body = True
+        self.size = self.held = 0
+        """Bytes of the body that came, and those of them that the worker's bound counts."""
         self._body: bytes | bytearray = b""
         self._waiter: asyncio.Future[None] | None = None
         self._chunked = False
@@ -69,6 +77,9 @@ class Exchange:
         """Take a part of the body."""
         if self.complete:  # answered before it was read
             return
+        self.size += len(data)
+        if self.size > HIGH_WATER_BYTES:
+            self._connection.hold(self, self.size - self.held)
         if not self._body:
             self._body = data
         elif isinstance(self._body, bytes):
@@ -96,6 +107,19 @@ class Exchange:
 
     async def run(self, app: ASGIApp) -> None:
         """Have the request answered. Whatever the application raises ends here."""
+        try:
+            await self._run(app)
+        finally:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Take note that nobody keeps the body any more."""
+        self._body = b""
+        if self.held:
+            self._connection.release(self.held)
+            self.held = 0
+
+    async def _run(self, app: ASGIApp) -> None:
         try:
             await app(self.scope, self.receive, self.send)  # type: ignore[arg-type]
         except BaseException:
@@ -210,8 +234,8 @@ def lines(headers: Headers) -> bytes:
     return found
 
 
-def answer(status: int, detail: str, default: bytes) -> bytes:
+def answer(status: int, detail: str, default: bytes, more: Headers) -> bytes:
     """Return a whole answer that the application has no part in, and after which the connection closes."""
     body = to_json({"detail": detail})
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), CLOSE]
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), CLOSE, *more]
     return b"".join((_STATUS_LINES[status], default, lines(headers), b"\r\n", body))

@@ -9,3 +9,7 @@ finds the same dict. Hot requests only."""
 
 CONNECTION = "fast_ml.connection"
 """A dict that lives as long as the connection, for what was learned about its client."""
+
+HOLD = "fast_ml.hold"
+"""A function that counts the bytes of a body that was unpacked among those that the worker keeps, until the request is
+answered; it returns False if they are too many. For requests with a Content-Encoding only."""

@@ -23,9 +23,10 @@ _Headers = list[tuple[bytes, bytes]]
 class Refused(Exception):
     """A request that breaks the protocol: the status and message of its answer, after which the connection closes."""
 
-    def __init__(self, status: int, detail: str, reason: str = "protocol") -> None:
+    def __init__(self, status: int, detail: str, reason: str = "protocol", retry_after: int = 0) -> None:
         super().__init__(detail)
         self.status, self.detail, self.reason = status, detail, reason
+        self.headers = [(b"retry-after", b"%d" % retry_after)] if retry_after else []
 
 
 @dataclass(slots=True)
@@ -34,6 +35,8 @@ class Framing:
 
     length: int | None = 0
     expects_continue: bool = False
+    encoded: bool = False
+    """Whether it is packed, so that it becomes larger than what came."""
 
 
 def check(method: str, version: str, headers: _Headers) -> Framing:
@@ -45,7 +48,7 @@ def check(method: str, version: str, headers: _Headers) -> Framing:
     seen = _single(headers)
     if b"host" not in seen and version == "1.1":
         raise Refused(400, "The header Host is missing; HTTP/1.1 requires it (RFC 9112, 3.2)")
-    found = Framing(_length(seen.get(b"content-length", b"0")))
+    found = Framing(_length(seen.get(b"content-length", b"0")), encoded=b"content-encoding" in seen)
     if b"expect" in seen:
         found.expects_continue = _expects_continue(seen[b"expect"], version)
     if codings := [value for name, value in headers if name == b"transfer-encoding"]:

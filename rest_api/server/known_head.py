@@ -9,6 +9,9 @@ END = b"\r\n\r\n"
 MAX_BYTES = 4096
 """Of a head that is kept."""
 
+MAX_BODY_BYTES = 32 * 1024
+"""Of such a request: the parser's time is nothing beside that of a larger one."""
+
 MAX_MISSES = 4
 """Heads in a row that did not come again, after which no more are kept: this client puts an id into each."""
 
@@ -54,7 +57,7 @@ class HeadMemory:
     def learn(self, data: bytes, length: int, scope: dict[str, Any], app: ASGIApp) -> None:
         """Keep the head of a request whose body has this length, unless the data is not that request alone."""
         end = data.find(END) + len(END)
-        if end > MAX_BYTES or len(data) - end != length:
+        if end > MAX_BYTES or length > MAX_BODY_BYTES or len(data) - end != length:
             return
         if self._known:
             self._misses = 0 if self._known.used else self._misses + 1

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, Protocol
 
+from ML.config.config import settings
 from rest_api import metrics
 from rest_api.server.exchange import CLOSE, Headers, lines
 from rest_api.server.write_buffer import WriteBuffer
@@ -23,6 +24,12 @@ class Connection(Protocol):
         """Answer that there is no room, and close."""
 
 
+HELD_BODIES = 4
+"""So many of the largest bodies may a worker keep at once: those on their way, and those that are not answered yet."""
+
+RETRY_SECONDS = 5
+
+
 class Pool:
     """One for a worker's event loop."""
 
@@ -30,6 +37,7 @@ class Pool:
         self.buffer = WriteBuffer(loop)
         self.silent: dict[Connection, None] = {}
         """Connections that have sent nothing yet, the oldest first."""
+        self._held, self._max_held = 0, HELD_BODIES * settings().max_body_bytes
         self._headers: Headers = []
         self._lines = b"", False
 
@@ -39,6 +47,18 @@ class Pool:
         if headers is not self._headers:
             self._headers, self._lines = headers, (lines(headers), CLOSE in headers)
         return self._lines
+
+    def hold(self, size: int) -> bool:
+        """Count bytes of bodies that are kept. Return whether there is room for them."""
+        if self._held + size > self._max_held:
+            metrics.refused("held bodies")
+            return False
+        self._held += size
+        return True
+
+    def release(self, size: int) -> None:
+        """Take note that they are gone."""
+        self._held -= size
 
     def make_room(self, new: Connection, others: Iterable[Any]) -> None:
         """Close a connection for this one: the oldest that sent nothing, one between two requests, or this one."""

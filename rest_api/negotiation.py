@@ -1,0 +1,55 @@
+"""Which type of answer a client accepts: JSON or CSV (RFC 9110, 12.5.1)."""
+
+import re
+from functools import lru_cache
+
+from starlette.types import Scope
+
+from ML.errors import Problem
+from rest_api import encodings
+
+JSON, CSV = "application/json", "text/csv"
+MAX_BYTES = 500
+"""Of an Accept header whose verdict is kept."""
+
+_QUALITY = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)", re.IGNORECASE)
+
+
+class NotAcceptable(Problem):
+    """The client accepts no type of answer that the route has."""
+
+    status = 406
+
+
+def csv_wanted(scope: Scope) -> bool:
+    """Return whether the client prefers CSV to JSON. Raises NotAcceptable if it takes neither."""
+    header = encodings.header(scope, b"accept")
+    if not header or header == b"*/*":
+        return False
+    return _kept(header) if len(header) <= MAX_BYTES else _verdict(header)
+
+
+def _verdict(header: bytes) -> bool:
+    ranges = [_range(part) for part in header.decode("latin-1").split(",") if part.strip()]
+    json, csv = (_quality(ranges, wanted) for wanted in (JSON, CSV))
+    if not json and not csv:
+        raise NotAcceptable(f"The answer is {JSON} or {CSV}; send one of them, or */*, in the Accept header")
+    return csv > json
+
+
+_kept = lru_cache(64)(_verdict)
+
+
+def _range(part: str) -> tuple[str, float]:
+    """A media range and its quality. Other parameters, such as `charset` or `header`, make no difference here."""
+    kind, *parameters = part.split(";")
+    found = next((match for each in parameters if (match := _QUALITY.fullmatch(each.strip()))), None)
+    return kind.strip().lower(), float(found[1]) if found else 1.0
+
+
+def _quality(ranges: list[tuple[str, float]], wanted: str) -> float:
+    """That of the most specific range that matches; 0 if none does."""
+    for pattern in (wanted, f"{wanted.partition('/')[0]}/*", "*/*"):
+        if found := [quality for kind, quality in ranges if kind == pattern]:
+            return max(found)
+    return 0.0
