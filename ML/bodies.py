@@ -7,6 +7,7 @@ from pydantic_core import from_json
 
 from ML.config.config import settings
 from ML.errors import Invalid, TooLarge
+from ML.upload import LONGEST_ROW
 
 SMALL = 64 * 1024
 """Bytes that can't become much."""
@@ -35,9 +36,10 @@ def check_size(body: bytes, most_rows: int, width: int) -> None:
             f"The body has more than {most_rows} rows, or more values than so many rows of {width} columns; "
             "send them in parts, or raise MAX_ROWS"
         )
-    if _bytes(body, counts) > TIMES * settings().max_body_bytes:
+    wide = not body.isascii() or b"\\u" in body
+    if wide or _bytes(body, counts, wide) > TIMES * settings().max_body_bytes:
         counts = _counts(_outside_strings(body))
-        if _bytes(body, counts) > TIMES * settings().max_body_bytes:
+        if _bytes(body, counts, wide) > TIMES * settings().max_body_bytes:
             raise TooLarge("The body has too many values for its size; send it in parts, or raise MAX_BODY_MB")
 
 
@@ -50,12 +52,15 @@ def _counts(parts: Iterable[bytes]) -> tuple[int, int, int]:
 
 
 def _outside_strings(body: bytes) -> Iterator[bytes]:
-    """The body without its strings, in pieces and in linear time."""
+    """The body without its strings, in pieces and in linear time. Raises TooLarge for a very long string."""
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    inside = False
+    inside, length = False, 0
     for start in range(0, len(body), BLOCK):
         parts = body[start : start + BLOCK].split(b'"')
+        length = length + BLOCK if inside and len(parts) == 1 else 0
+        if length > LONGEST_ROW:
+            raise TooLarge(f"The body has a text of more than {LONGEST_ROW // 1024} kB, which is the most")
         yield b"".join(parts[inside::2])
         inside ^= len(parts) % 2 == 0
 
@@ -65,10 +70,9 @@ def _fits(counts: tuple[int, int, int], most_rows: int, width: int) -> bool:
     return arrays + objects <= most_rows + SLACK and commas <= most_rows * (2 * width + 1) + SLACK
 
 
-def _bytes(body: bytes, counts: tuple[int, int, int]) -> int:
-    """What the values take in memory, and their texts: four bytes a character where one is beyond Latin-1."""
+def _bytes(body: bytes, counts: tuple[int, int, int], wide: bool) -> int:
+    """What the values take in memory; `wide` where a text may have characters of four bytes."""
     arrays, objects, commas = counts
-    wide = not body.isascii() or b"\\u" in body
     return ARRAY * arrays + OBJECT * objects + VALUE * commas + len(body) * (3 if wide else 0)
 
 

@@ -185,7 +185,8 @@ class Instances:
         if kind == "extra_forbidden":
             return "is not known; the body holds instances and parameters, and the parameters probabilities"
         if len(place) == 2 and place[0] == "instances":
-            return f"a row is an object, or an array of {len(self.schema.columns)} values in this order: {listed(self.schema.names)}"
+            width, order = len(self.schema.columns), listed(self.schema.names)
+            return f"a row is an object, or an array of {width} values in this order: {order}"
         if not place and kind != "json_invalid":
             return f"the body must be an object, not {_KINDS.get(type(value), 'this')}; {_SEND}"
         return error["msg"]

@@ -12,7 +12,7 @@ _SHOWN, _LISTED = 60, 50
 _COMPARED = 60
 """Longer names are not compared."""
 _EFFORT, _LOOK = 120_000, 12
-"""What an answer may spend on suggestions, which takes 10 ms, in pairs of characters; the price of one look at a name."""
+"""What an answer may spend on suggestions (10 ms) and the price of reading one name, in pairs of characters."""
 
 
 def short(name: str) -> str:

@@ -47,7 +47,9 @@ class Target(BaseModel, frozen=True):
     def _array(self, rows: Iterator[tuple[int, str]]) -> NDArray[Any]:
         """The values of rows, which are numbered. A million would take 60 MB as a list."""
         dtype = {"integer": np.int64, "number": np.float64, "boolean": np.bool_, "string": object}[self.type]
-        parts, errors, count = [np.array([], dtype)], [], 0
+        parts: list[NDArray[Any]] = [np.array([], dtype)]
+        errors: list[dict[str, Any]] = []
+        count = 0
         while block := list(islice(rows, BLOCK)):
             values = []
             for row, cell in block:
