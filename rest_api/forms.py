@@ -1,5 +1,6 @@
 """A multipart form in memory: RFC 7578, in a twentieth of the time that FastAPI takes for one file and three fields."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -24,6 +25,10 @@ MAX_BOUNDARY = 70
 MAX_CACHED_BYTES = 256
 """Of a line whose parse is kept: what clients send again and again is short."""
 
+
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_EXTENDED = re.compile(rb";[ \t]*+filename\*[ \t]*+=", re.IGNORECASE)
+"""RFC 7578, 4.2, forbids `filename*`, so the parser drops it; some clients send it alone all the same."""
 
 _FLAGS = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("", "false", "0", "no", "off"), False)
 
@@ -74,9 +79,10 @@ def parse(body: bytes, content_type: str) -> Form:
         raise Broken(f"The boundary of multipart/form-data has more than {MAX_BOUNDARY} characters")
     form = Form()
     for headers, content in _parts(body, b"--" + boundary):
-        options = next((_options(value) for name, value in headers if name == b"content-disposition"), {})
+        disposition = next((value for name, value in headers if name == b"content-disposition"), b"")
+        options = _options(disposition)
         name = _name(options)
-        if b"filename" in options or b"filename*" in options:
+        if b"filename" in options or _EXTENDED.search(_QUOTED.sub(b"", disposition)):
             form.files[name] = content
         elif len(content) > MAX_FIELD_BYTES:
             said = f"the field is longer than {MAX_FIELD_BYTES // 1024} kB; to send a file, use curl -F {name}=@file"

@@ -1,10 +1,13 @@
 """Multipart forms, as httpx makes them and as nobody should."""
 
+import tracemalloc
+
 import httpx2 as httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ML.errors import Invalid
 from rest_api.forms import MAX_PARTS, Broken, Form, parse
 
 TYPE = "multipart/form-data; boundary=xx"
@@ -64,3 +67,41 @@ def test_without_a_boundary_it_says_so() -> None:
 
 def part(content: bytes) -> bytes:
     return b'--xx\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + content + b"\r\n"
+
+
+def test_a_file_with_an_extended_name_alone_is_a_file() -> None:
+    body = b"--xx\r\nContent-Disposition: form-data; name=a; filename*=UTF-8''b.csv\r\n\r\nc\r\n--xx--"
+    assert parse(body, TYPE) == Form({}, {"a": b"c"})
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (b"X: " + b"y" * 4_000_000, "larger than 16 kB"),
+        (b"X: y\r\n" * 600_000, "larger than 16 kB"),
+        (b"X: y\r\n" * 40, "more than 32 headers"),
+        (b'Content-Disposition: form-data; name="' + b"n" * 2000 + b'"', "more than 1000 characters"),
+        (b"Content-Disposition: form-data", "has no name"),
+    ],
+)
+def test_the_head_of_a_part_is_bounded(head: bytes, message: str) -> None:
+    with pytest.raises(Broken, match=message):
+        parse(b"--xx\r\n" + head + b"\r\n\r\nc\r\n--xx--", TYPE)
+
+
+def test_the_boundary_and_fields_are_bounded() -> None:
+    with pytest.raises(Broken, match="70 characters"):
+        parse(b"", f"multipart/form-data; boundary={'x' * 71}")
+    with pytest.raises(Invalid, match="longer than 64 kB"):
+        parse(part(b"x" * 100_000) + b"--xx--", TYPE)
+
+
+def test_what_is_kept_of_odd_heads_is_little() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            head = b"X: %d %b\r\nContent-Disposition: form-data; name=a; x=%b" % (number, b"y" * 15_000, b"z" * 500)
+            parse(b"--xx\r\n" + head + b"\r\n\r\nc\r\n--xx--", TYPE)
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
