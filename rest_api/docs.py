@@ -1,6 +1,7 @@
 """Swagger UI with every asset local, and the OpenAPI document of the live models."""
 
 import asyncio
+from datetime import datetime
 from functools import lru_cache
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -16,6 +17,9 @@ from rest_api import openapi, page_headers
 from rest_api.rendered import Rendered
 
 router = APIRouter(include_in_schema=False)
+
+Versions = list[tuple[str, datetime]]
+"""Names of versions, and when they were made: the number of a deleted one may be taken again."""
 
 MOST = 4
 """Documents kept: with and without credentials, below each path prefix, of which there is one."""
@@ -62,17 +66,23 @@ def _page(title: str, root: str) -> Rendered:
     return Rendered(page_headers.allow_own_script(page))
 
 
+@lru_cache(1)
+def _models(changed: int) -> list[str]:
+    """The models since the folder changed: to list them takes ten times as long as to look when that was."""
+    return estimators.names()
+
+
 class Documents:
     """The documents of an app. Each is rendered again when another version is live."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
-        self._kept: dict[tuple[str, bool], tuple[list[str], asyncio.Task[Rendered]]] = {}
+        self._kept: dict[tuple[str, bool], tuple[Versions, asyncio.Task[Rendered]]] = {}
 
     async def take(self, root: str, learned: bool) -> Rendered:
         """Return the document of the live versions. Callers who come while it is rendered wait for it together."""
         live = await self._live()
-        versions = [f"{each.name} {each.card.created}" for each in live]
+        versions = [(each.name, each.card.created) for each in live]
         kept, task = self._kept.get((root, learned), (None, None))
         if task is None or kept != versions or (task.done() and (task.cancelled() or task.exception())):
             task = asyncio.create_task(asyncio.to_thread(self._render, live, root, learned))
@@ -83,7 +93,7 @@ class Documents:
 
     async def _live(self) -> list[Predictor]:
         found = []
-        for model in estimators.names():
+        for model in _models(estimators.SOURCE.stat().st_mtime_ns):
             try:
                 found.append(await self.app.live.take(model))  # type: ignore[attr-defined]
             except Problem:  # no version yet: the general description stands
