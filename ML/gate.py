@@ -57,7 +57,7 @@ def _live(card: Card) -> Card:
     if card.replaces is None:
         raise Incomparable("this is the first")
     try:
-        live = store.read(card.model, card.replaces)
+        live = store.read_ready(card.model, card.replaces)
     except Problem as error:
         raise Incomparable(str(error)) from None
     assert card.features and card.target

@@ -127,11 +127,9 @@ def make(card: Card, model: Any) -> Predictor:
 def load(name: str, version: int) -> Predictor:
     """The predictor of a version on disk, once it answers its card's check rows as it did when it was trained.
 
-    Raises NotFound, Conflict where it is not ready or answers differently, and Untrusted.
+    Raises NotFound, Conflict where it is not ready, was changed or answers differently, and Untrusted.
     """
-    card = store.read(name, version)
-    if card.state != "ready":
-        raise Conflict(f"Version {version} of {name} is {card.state}; only one that is ready can answer")
+    card = store.read_ready(name, version)
     folder = store.folder(name, version)
     if compiled := _compiled(card, folder):
         return compiled

@@ -71,9 +71,7 @@ class Schema(BaseModel, frozen=True):
         """The kinds of the features, in order."""
         return [column.kind for column in self.columns]
 
-    def from_table(
-        self, table: Table, target: str | None, most_rows: int
-    ) -> tuple[Sequence[Sequence[Any]], Sequence[str] | None]:
+    def from_table(self, table: Table, target: str | None, most_rows: int) -> tuple[list[Any], Any]:
         """The converted features of a CSV file, a sequence for each, and the cells of the target if it is there.
 
         Raises Invalid, naming every missing column and every cell that does not fit, and TooLarge.
@@ -109,9 +107,8 @@ class Schema(BaseModel, frozen=True):
 
     def examples(self) -> list[dict[str, Any]]:
         """Made-up rows, JSON-ready: the first is the middle of every column."""
-        return [
-            dict(zip(self.names, row, strict=True)) for row in zip(*(c.examples for c in self.columns), strict=True)
-        ]
+        rows = zip(*(column.examples for column in self.columns), strict=False)
+        return [dict(zip(self.names, row, strict=True)) for row in rows]
 
 
 def convert(column: Column, part: Sequence[str], first: int, errors: list[dict[str, Any]]) -> list[Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ML import seal
 from ML.card import Card, Origin
 from ML.config.config import settings
 from ML.errors import Conflict, NotFound, NotReady
@@ -47,16 +48,61 @@ def claim(model: str, origin: Origin, target: str) -> Card:
 
 
 def write(card: Card) -> None:
-    """Saves a card so that a reader sees the old or the new one, never a half."""
-    _replace(folder(card.model, card.version) / CARD, card.model_dump_json(by_alias=True, indent=1))
+    """Saves a card, sealed, so that a reader sees the old or the new one, never a half."""
+    _replace(folder(card.model, card.version) / CARD, seal.sealed(card.model_dump_json(by_alias=True)))
 
 
 def read(model: str, version: int) -> Card:
-    """The card of a version. Raises NotFound."""
+    """The card of a version, as it stands in its file. Raises NotFound, and Conflict where it can't be read."""
+    return _card(model, version, _card_file(model, version))
+
+
+def read_ready(model: str, version: int) -> Card:
+    """The card of a version that may answer.
+
+    Raises NotFound, and Conflict where it is not ready or its card was changed after it was published.
+    """
+    data = _card_file(model, version)
+    card = _card(model, version, data)
+    if card.state != "ready":
+        raise Conflict(f"Version {version} of {model} is {card.state}; only one that is ready can go live and answer")
+    if not seal.has_seal(data):
+        raise Conflict(
+            f"The card of version {version} of {model} has no checksum: it is older than these, or the checksum was "
+            "removed; train again, roll back, or accept the card with python -m ML.training --seal"
+        )
+    if not seal.matches(data):
+        raise Conflict(
+            f"The card of version {version} of {model} was changed after it was published: its checksum differs; "
+            "train again or roll back"
+        )
+    return card
+
+
+def seal_unsealed(model: str) -> list[int]:
+    """Seals the cards that have no seal, as versions from before seals have none; their numbers."""
+    found = []
+    with locked(model):
+        for version in versions(model):
+            with suppress(Conflict, NotFound):
+                data = _card_file(model, version)
+                _card(model, version, data)
+                if not seal.has_seal(data):
+                    _replace(folder(model, version) / CARD, seal.sealed(data.decode()))
+                    found.append(version)
+    return found
+
+
+def _card_file(model: str, version: int) -> bytes:
     try:
-        return Card.model_validate_json((folder(model, version) / CARD).read_bytes())
+        return (folder(model, version) / CARD).read_bytes()
     except FileNotFoundError:
         raise NotFound(f"{model} has no version {version}; its versions are {versions(model) or 'none yet'}") from None
+
+
+def _card(model: str, version: int, data: bytes) -> Card:
+    try:
+        return Card.model_validate_json(data)
     except ValidationError as error:
         raise Conflict(f"The card of version {version} of {model} can't be read: {error.errors()[0]['msg']}") from None
 
@@ -113,11 +159,9 @@ def publish(card: Card) -> bool:
 
 
 def promote(model: str, version: int) -> Card:
-    """Makes a version live, a new one or an old one. Raises NotFound, and Conflict where it is not ready."""
+    """Makes a version live, a new one or an old one. Raises NotFound, and Conflict as `read_ready` does."""
     with locked(model):
-        card = read(model, version)
-        if card.state != "ready":
-            raise Conflict(f"Version {version} of {model} is {card.state}; only one that is ready can go live")
+        card = read_ready(model, version)
         _point(model, version)
         if card.held_back:  # no longer
             card.held_back = False

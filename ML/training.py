@@ -115,6 +115,7 @@ def main() -> None:
     parser.add_argument("table", nargs="?", type=Path, help="a CSV file")
     parser.add_argument("target", nargs="?", help="the column to learn to predict")
     parser.add_argument("--bootstrap", action="store_true", help="train the samples of models that have no version yet")
+    parser.add_argument("--seal", action="store_true", help="accept the cards of versions that have no checksum")
     parser.add_argument("--force", action="store_true", help="make it live even where it scores worse than before")
     parser.add_argument("--job", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -123,6 +124,10 @@ def main() -> None:
     )
     if given.job:
         _job(given.model, given.job)
+        return
+    if given.seal:
+        for model in estimators.names():
+            log.info("%s: sealed versions: %s", model, store.seal_unsealed(model) or "none")
         return
     if not given.bootstrap and not given.target:
         parser.error("name a model, a table and a target, or --bootstrap")

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ML import estimators, progress, store
 from ML.card import Card, Comparison
+from ML.errors import Conflict, NotFound
 from ML.predictor import Answer
 
 Label = bool | int | float | str | None
@@ -90,7 +91,7 @@ class CardView(Card):
             done=progress.done(card),
             elapsed_seconds=progress.elapsed(card),
             code_changed=live and estimators.outdated(card.source),
-            example=card.features.examples()[0] if card.features else None,
+            example=next(iter(card.features.examples()), None) if card.features else None,
         )
 
 
@@ -99,12 +100,19 @@ class ModelView(BaseModel):
 
     model: str
     live: CardView | None
+    problem: str | None = Field(None, description="Why the live version can't answer, where its card shows that")
 
     @classmethod
     def of(cls, name: str) -> "ModelView":
-        """The view of a model, trained or not."""
-        version = store.current(name)
-        return cls(model=name, live=CardView.of(store.read(name, version)) if version else None)
+        """The view of a model, trained or not. A broken card of one model hides no other."""
+        view = cls(model=name, live=None)
+        try:
+            if version := store.current(name):
+                view.live = CardView.of(store.read(name, version))
+                store.read_ready(name, version)
+        except (Conflict, NotFound) as error:
+            view.problem = str(error)
+        return view
 
 
 class Promotion(BaseModel):

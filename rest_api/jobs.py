@@ -107,11 +107,11 @@ def _known(model: str, data: bytes, target: str) -> Card | None:
     ]
     for card in sorted(same, key=lambda card: card.version != live):
         try:
+            predictor.load(model, card.version)
             if card.version != live and not card.held_back:
-                predictor.load(model, card.version)
                 with writing():
                     store.promote(model, card.version)
-        except Problem:  # its file is broken, say: it is trained anew
+        except Problem:  # its card or file was changed, say: it is trained anew
             continue
         return card
     return None

@@ -10,6 +10,7 @@ import httpx2 as httpx
 import pytest
 import skops.io
 from callers import callers, said
+from cards import write_sealed
 from conftest import PASSWORD, USER, Server, eventually
 
 ROW = {"x": 3, "y": 4}
@@ -35,7 +36,7 @@ def vouched(file: Path, data: bytes) -> None:
     """Writes the file, and its hash on the card: somebody who could write one could write both."""
     file.write_bytes(data)
     path = file.parent / "card.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"sha256": sha256(data).hexdigest()}))
+    write_sealed(path, json.loads(path.read_text()) | {"sha256": sha256(data).hexdigest()})
 
 
 def put_a_foreign_type(file: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cards import write_sealed
 from conftest import ROOT, Server
 from fitted import people
 
@@ -61,7 +62,7 @@ def copied(server: Server, change: Callable[[Path, dict[str, Any]], None]) -> in
     shutil.copytree(store / "1", store / str(number))
     card = json.loads((store / "1" / "card.json").read_text()) | {"version": number}
     change(store / str(number), card)
-    (store / str(number) / "card.json").write_text(json.dumps(card))
+    write_sealed(store / str(number) / "card.json", card)
     (store / "current").write_text(f"{number}\n")
     return number
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cards import write_sealed
 from conftest import Server
 
 ROW = {"x": 3, "y": 4}
@@ -179,7 +180,7 @@ def test_a_version_that_answers_its_check_rows_differently_is_refused(server: Se
     path = server.models_dir / "classifier" / str(version) / "card.json"
     card = json.loads(path.read_text())
     card["checks"][0][0] = "z"
-    path.write_text(json.dumps(card))
+    write_sealed(path, card)
     refused = server.client.put("/models/classifier/current", json={"version": version})
     assert refused.status_code == 409
     assert "differently than when it was trained with scikit-learn" in refused.json()["detail"]
