@@ -16,7 +16,8 @@ CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancesto
 SWAGGER_UI = (
     "; script-src 'self' 'sha256-{}'; connect-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
 )
-HEADERS = {"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+HEADERS = {"X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
+"""Besides `nosniff`, which every answer has (server/worker.py)."""
 
 _INLINE = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 

@@ -42,7 +42,12 @@ class Server(uvicorn.Server):
 class Worker(UvicornWorker):  # type: ignore[misc]
     """What gunicorn runs."""
 
-    CONFIG_KWARGS = {"loop": "uvloop", "http": Connection, "server_header": False}  # noqa: RUF012
+    CONFIG_KWARGS = {  # noqa: RUF012
+        "loop": "uvloop",
+        "http": Connection,
+        "server_header": False,
+        "headers": [("X-Content-Type-Options", "nosniff")],  # of every answer
+    }
 
     place: int
     """Which of the workers' places it has; gunicorn-config.py gives it before the fork."""
