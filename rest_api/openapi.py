@@ -65,14 +65,20 @@ def _add_error(found: Part, name: str, model: type[BaseModel]) -> str:
 def _document_errors(operation: Part, name: str, wrong_input: str) -> None:
     """Give every error a body. A route's own stays, but FastAPI's default does not: no answer looks like that."""
     answers = operation["responses"]
+    if "422" in answers and wrong_input != "422" and _is_default(answers["422"]):
+        answers[wrong_input] = answers.pop("422")
     closed = bool(operation["security"])
     statuses = ["401"] * closed + [wrong_input] * (closed or "requestBody" in operation) + ["default"]
     for status in statuses:
         answers.setdefault(status, {"description": "What is wrong, where, and the remedy"})
     for status, answer in answers.items():
-        schema = answer.get("content", {}).get("application/json", {}).get("schema", FASTAPI_ERROR)
-        if status[0] in "45d" and schema in ({}, FASTAPI_ERROR):
+        if status[0] in "45d" and _is_default(answer):
             answer["content"] = {"application/json": {"schema": {"$ref": REF.format(model=name)}}}
+
+
+def _is_default(answer: Part) -> bool:
+    """Whether a route leaves it to FastAPI what this error looks like."""
+    return answer.get("content", {}).get("application/json", {}).get("schema", {}) in ({}, FASTAPI_ERROR)
 
 
 def _drop_unused(found: Part) -> None:

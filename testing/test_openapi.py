@@ -115,6 +115,21 @@ def test_it_is_sound_whatever_the_columns_are_called(server: Server, learned: bo
     assert posted == 6  # /predict, and five models
 
 
+def test_wrong_input_has_the_status_that_the_routes_give(server: Server) -> None:
+    """422 on the project's own routes, 400 in the protocols: never both."""
+    for path, methods in server.client.get("/openapi.json").json()["paths"].items():
+        for method, operation in methods.items():
+            assert ("422" in operation["responses"]) <= ("400" not in operation["responses"]), (method, path)
+    assert "422" not in operation_of(server, "/v2/models/{model}") and "400" in operation_of(
+        server, "/v2/models/{model}"
+    )
+    assert "422" in operation_of(server, "/models/{model}")
+
+
+def operation_of(server: Server, path: str) -> dict[str, Any]:
+    return server.client.get("/openapi.json").json()["paths"][path]["get"]["responses"]
+
+
 def test_it_shows_both_forms_of_rows_and_no_other(server: Server) -> None:
     document = server.client.get("/openapi.json").json()
     body = document["paths"]["/models/odd/predict"]["post"]["requestBody"]["content"]["application/json"]

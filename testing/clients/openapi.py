@@ -72,6 +72,11 @@ def answers(made: Generated) -> dict[str, list[str]]:
     return found
 
 
+def body_of(module: ModuleType) -> Any:
+    """The type of an operation's body."""
+    return inspect.get_annotations(module.sync)["body"]
+
+
 def used(made: Generated, client: Any, table: str, target: str, model: str) -> dict[str, Any]:
     """Trains, predicts and is refused, by the generated functions and types alone."""
     train, models = made.operation("post", "/train_model"), made.models
@@ -79,9 +84,7 @@ def used(made: Generated, client: Any, table: str, target: str, model: str) -> d
     upload = table.encode()
     trained = train.sync(
         client=client,
-        body=models.BodyTrainModelTrainModelPost(
-            csv_file=file(io.BytesIO(upload)), target_variable=target, model=model
-        ),
+        body=body_of(train)(csv_file=file(io.BytesIO(upload)), target_variable=target, model=model),
         prefer="wait=100",
     )
     assert isinstance(trained, models.Training), trained
@@ -89,15 +92,12 @@ def used(made: Generated, client: Any, table: str, target: str, model: str) -> d
     assert all(isinstance(each, models.ModelView) for each in listed), listed
     live = next(each.live for each in listed if each.model == model)
     predict = made.operation("post", f"/models/{model}/predict")
-    body = inspect.get_annotations(predict.sync)["body"]
     rows = [live.example.to_dict(), list(live.example.to_dict().values())]
-    predictions = [predict.sync(client=client, body=body.from_dict({"instances": [row]})) for row in rows]
+    requests = [body_of(predict).from_dict({"instances": [row]}) for row in rows]
+    predictions = [predict.sync(client=client, body=request) for request in requests]
     csv = made.operation("post", "/get_prediction")
-    form = inspect.get_annotations(csv.sync)["body"]
-    of_table = csv.sync(
-        client=client,
-        body=form(csv_file=file(io.BytesIO(upload)), target_variable=target, model=model),
-    )
+    form = body_of(csv)(csv_file=file(io.BytesIO(upload)), target_variable=target, model=model)
+    of_table = csv.sync(client=client, body=form)
     return {
         "trained": trained.to_dict(),
         "models": {each.model: each.live and each.live.version for each in listed},
@@ -110,8 +110,7 @@ def used(made: Generated, client: Any, table: str, target: str, model: str) -> d
 def refused(made: Generated, client: Any, model: str) -> dict[str, Any]:
     """The errors that the functions return, with the names of their types."""
     predict = made.operation("post", f"/models/{model}/predict")
-    body = inspect.get_annotations(predict.sync)["body"]
-    wrong = body.from_dict({"instances": [[1.5]]})
+    wrong = body_of(predict).from_dict({"instances": [[1.5]]})
     stranger = made.package.AuthenticatedClient(base_url=client._base_url, token="x", prefix="Basic")
     answers = {
         "row": predict.sync_detailed(client=client, body=wrong),
