@@ -13,6 +13,9 @@ from rest_api.content_types import WrongContentType
 WORTH = 1400
 """Bytes of an answer that are packed: fewer go in one packet anyway."""
 
+MAX_KEPT = 200
+"""Bytes of an Accept-Encoding header whose verdict is kept."""
+
 _WBITS = {b"gzip": zipped.GZIP, b"x-gzip": zipped.GZIP, b"deflate": zipped.DEFLATE}
 _CODING = re.compile(rb"(gzip|deflate)\s*(?:;\s*q\s*=\s*([\d.]+)\s*)?", re.IGNORECASE)
 
@@ -42,14 +45,20 @@ def unpacked(body: bytes, encoding: bytes, most: int) -> bytes:
         raise Broken(f"The body can't be unpacked by {encoding.decode()}: {said}") from None
 
 
-@lru_cache(256)
 def accepted(header: bytes) -> bytes:
     """The encoding for an answer, of those that an Accept-Encoding lists; empty for none."""
+    return _kept(header) if len(header) <= MAX_KEPT else _accepted(header)
+
+
+def _accepted(header: bytes) -> bytes:
     for part in header.split(b","):
         found = _CODING.fullmatch(part.strip())
         if found and (found[2] or b"1").strip(b"0."):
             return found[1].lower()
     return b""
+
+
+_kept = lru_cache(256)(_accepted)
 
 
 def packed(body: bytes, encoding: bytes) -> bytes:

@@ -12,6 +12,7 @@ from conftest import USER, Server
 pytestmark = pytest.mark.faults
 
 
+@pytest.mark.timeout(900)
 def test_every_answer_is_as_the_document_says(serve: Callable[..., Server], tmp_path: Path) -> None:
     # A colon in the password is too much for its command line.
     server = serve(WEB_CONCURRENCY="1", SERVICE_PASS="plain")
