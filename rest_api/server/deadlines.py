@@ -100,10 +100,11 @@ class Deadlines:
 
     def _is_stuck(self, now: float) -> bool:
         """Whether the client has taken next to nothing since the last look, for as long as it may."""
-        if not self._transport.unsent:
+        pending = self._transport.pending
+        if not pending:
             self._stuck_since = 0.0
             return False
-        taken = self._transport.taken
+        taken = self._transport.written - pending
         if not self._stuck_since or taken - self._taken >= MIN_TAKEN_BYTES:
             self._taken, self._stuck_since = taken, now
         return now - self._stuck_since >= self._write_seconds

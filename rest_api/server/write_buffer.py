@@ -76,14 +76,14 @@ class BufferedTransport:
             self._transport.write(data)
 
     @property
-    def unsent(self) -> int:
-        """Bytes that the client has not taken yet."""
-        return self._transport.get_write_buffer_size()
+    def pending(self) -> int:
+        """Bytes that the client has not taken yet: here, and with the system, which holds some megabytes for it."""
+        return self._transport.get_write_buffer_size() + _queued(self._transport.get_extra_info("socket"))
 
     @property
-    def taken(self) -> int:
-        """Bytes that the client has taken since the connection began: the system holds some megabytes more for it."""
-        return self._written - self.unsent - _queued(self._transport.get_extra_info("socket"))
+    def written(self) -> int:
+        """Bytes since the connection began."""
+        return self._written
 
 
 def _queued(sock: Any) -> int:
