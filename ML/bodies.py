@@ -30,7 +30,7 @@ def check_size(body: bytes, most_rows: int, width: int) -> None:
     counts = _counts([body])
     if not _fits(counts, most_rows, width):
         # Brackets and commas in strings are text; to leave them out takes longer.
-        counts = _counts(_outside_strings(body))
+        counts = _counts(outside_strings(body))
     if not _fits(counts, most_rows, width):
         raise TooLarge(
             f"The body has more than {most_rows} rows, or more values than so many rows of {width} columns; "
@@ -38,7 +38,7 @@ def check_size(body: bytes, most_rows: int, width: int) -> None:
         )
     wide = not body.isascii() or b"\\u" in body
     if wide or _bytes(body, counts, wide) > TIMES * settings().max_body_bytes:
-        counts = _counts(_outside_strings(body))
+        counts = _counts(outside_strings(body))
         if _bytes(body, counts, wide) > TIMES * settings().max_body_bytes:
             raise TooLarge("The body has too many values for its size; send it in parts, or raise MAX_BODY_MB")
 
@@ -51,7 +51,7 @@ def _counts(parts: Iterable[bytes]) -> tuple[int, int, int]:
     return arrays, objects, commas
 
 
-def _outside_strings(body: bytes) -> Iterator[bytes]:
+def outside_strings(body: bytes) -> Iterator[bytes]:
     """The body without its strings, in pieces and in linear time. Raises TooLarge for a very long string."""
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")

@@ -154,14 +154,15 @@ def first_rows(found: Upload, separator: str, most: int) -> list[list[str]]:
     line = found.head(upload.LONGEST_ROW)
     if line.count(separator.encode()) > names.MOST and b"\n" not in line and b"\r" not in line:
         raise wrong(
-            found.field, f"the first line has more than {names.MOST:,} cells, and a table at most so many columns"
+            found.field,
+            f"the first line has more than {names.MOST:,} cells; a table has at most {names.MOST:,} columns",
         )
     try:
         rows = list(islice(_reader(Lines(found), separator), most))
     except csv.Error as error:
         raise wrong(found.field, f"the header can't be read: {error}; check the quotes there") from None
     if len(rows[0]) > names.MOST:
-        message = f"the first line has {len(rows[0]):,} cells, and a table at most {names.MOST:,} columns"
+        message = f"the first line has {len(rows[0]):,} cells; a table has at most {names.MOST:,} columns"
         raise wrong(found.field, message)
     return rows
 

@@ -1,10 +1,13 @@
 """A model's file that somebody damaged or made: refused with a clear line, and the version before serves on."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import httpx2 as httpx
 import pytest
@@ -108,3 +111,85 @@ def test_a_pointer_that_names_no_version_is_mended_without_a_restart(server: Ser
         assert server.predict([ROW]).status_code == 503
     assert server.client.put("/models/classifier/current", json={"version": good}).status_code == 200
     assert server.predict([ROW]).json()["model_version"] == good
+
+
+def swap_classes(card: dict[str, Any]) -> None:
+    card["target"]["classes"].reverse()
+
+
+def empty_checks(card: dict[str, Any]) -> None:
+    card["checks"] = []
+
+
+def change_a_score(card: dict[str, Any]) -> None:
+    card["metrics"]["accuracy"] = 1.0
+
+
+def remove_the_seal(card: dict[str, Any]) -> None:
+    del card["seal"]
+
+
+def empty_the_examples(card: dict[str, Any]) -> None:
+    card["features"]["columns"][0]["examples"] = []
+
+
+EDITS = [swap_classes, empty_checks, change_a_score, remove_the_seal, empty_the_examples]
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=[edit.__name__ for edit in EDITS])
+def test_a_version_whose_card_was_edited_is_refused_and_the_good_one_serves(
+    server: Server, edit: Callable[[dict[str, Any]], None]
+) -> None:
+    good, bad = [server.train(TABLE, "label", force="true").json()["version"] for _ in range(2)]
+    server.client.put("/models/classifier/current", json={"version": good}).raise_for_status()
+    assert server.predict([ROW]).json()["model_version"] == good
+    path = server.models_dir / "classifier" / str(bad) / "card.json"
+    card = json.loads(path.read_text())
+    edit(card)
+    path.write_text(json.dumps(card))
+    refused = server.client.put("/models/classifier/current", json={"version": bad})
+    assert refused.status_code == 409, refused.text
+    assert f"card of version {bad} of classifier" in refused.text and "train again" in refused.text
+    assert "roll back" in refused.text
+    (server.models_dir / "classifier" / "current").write_text(f"{bad}\n")
+    assert server.predict([ROW]).json()["model_version"] == good
+    assert f"card of version {bad} of classifier" in server.log.split("can't be loaded")[-1]
+    for route in ("/models", "/models/classifier", "/models/classifier/versions", f"/models/classifier/versions/{bad}"):
+        assert server.client.get(route).status_code == 200
+    assert "train again" in server.client.get("/models/classifier").json()["problem"]
+    again = server.train(TABLE, "label").raise_for_status().json()
+    assert server.predict([ROW]).json()["model_version"] == again["version"] != bad
+
+
+def test_a_card_that_can_not_be_read_hides_no_other_model(server: Server) -> None:
+    live = server.train(TABLE, "label", force="true").json()["version"]
+    (server.models_dir / "classifier" / str(live) / "card.json").write_text("{")
+    models = server.client.get("/models").raise_for_status().json()
+    problem = next(each for each in models if each["model"] == "classifier")["problem"]
+    assert f"version {live} of classifier can't be read" in problem
+    assert server.train(TABLE, "label", force="true").status_code == 200
+
+
+def test_a_worker_that_starts_serves_the_version_before_one_whose_card_was_edited(server: Server) -> None:
+    good, edited = [server.train(TABLE, "label", force="true").json()["version"] for _ in range(2)]
+    path = server.models_dir / "classifier" / str(edited) / "card.json"
+    path.write_text(path.read_text().replace('"forced": true', '"forced": false'))
+    restart(server)
+    assert server.predict([ROW]).json()["model_version"] == good
+    assert "its checksum differs" in server.log
+
+
+def test_layout_is_not_content_and_a_card_without_a_seal_can_be_accepted(server: Server) -> None:
+    version = server.train(TABLE, "label", force="true").json()["version"]
+    path = server.models_dir / "classifier" / str(version) / "card.json"
+    card = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(reversed(card.items())), indent=3))
+    assert server.client.put("/models/classifier/current", json={"version": version}).status_code == 200
+    del card["seal"]
+    path.write_text(json.dumps(card))
+    refused = server.client.put("/models/classifier/current", json={"version": version})
+    assert refused.status_code == 409 and "python -m ML.training --seal" in refused.text
+    command = [sys.executable, "-m", "ML.training", "--seal"]
+    output = subprocess.check_output(command, env=server.environment, cwd=server.project, text=True)
+    assert f"classifier: sealed versions: [{version}]" in output
+    assert server.client.put("/models/classifier/current", json={"version": version}).status_code == 200
