@@ -51,9 +51,10 @@ class Texts(Sequence[Any]):
         start, stop, step = place.indices(len(self))
         if step != 1:
             return list(self)[place]
-        first = bisect_right(self._firsts, start) - 1
-        last = bisect_right(self._firsts, max(stop - 1, start))
-        found = list(chain.from_iterable(map(self._cells, range(first, min(last, len(self._pieces))))))
+        if stop <= start:
+            return []
+        first, last = bisect_right(self._firsts, start) - 1, bisect_right(self._firsts, stop - 1)
+        found = list(chain.from_iterable(map(self._cells, range(first, last))))
         return found[start - self._firsts[first] : stop - self._firsts[first]]
 
     def _cells(self, piece: int) -> list[Any]:

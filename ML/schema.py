@@ -71,7 +71,9 @@ class Schema(BaseModel, frozen=True):
         """The kinds of the features, in order."""
         return [column.kind for column in self.columns]
 
-    def from_table(self, table: Table, target: str | None, most_rows: int) -> tuple[list[Any], Any]:
+    def from_table(
+        self, table: Table, target: str | None, most_rows: int
+    ) -> tuple[Sequence[Sequence[Any]], Sequence[str] | None]:
         """The converted features of a CSV file, a sequence for each, and the cells of the target if it is there.
 
         Raises Invalid, naming every missing column and every cell that does not fit, and TooLarge.

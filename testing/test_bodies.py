@@ -7,6 +7,7 @@ import pytest
 from test_instances import of
 
 from ML import bodies
+from ML.config.config import settings
 from ML.errors import Invalid, TooLarge
 
 LEARNED = of()
@@ -52,10 +53,10 @@ def test_brackets_in_strings_are_text(body, outside, block, monkeypatch):
 
 def test_values_are_bounded_by_the_largest_body(monkeypatch):
     monkeypatch.setenv("MAX_BODY_MB", "1")
-    bodies.settings.cache_clear()
+    settings.cache_clear()
     try:
         assert len(bodies.read(b"[%s]" % b",".join([b"1.5"] * 80_000), 10**6, 1)) == 80_000
         with pytest.raises(TooLarge, match="raise MAX_BODY_MB"):
             bodies.read(b"[%s]" % b",".join([b"1.5"] * 90_000), 10**6, 1)
     finally:
-        bodies.settings.cache_clear()
+        settings.cache_clear()
