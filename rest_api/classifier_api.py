@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Path, Request, Response
 
 from ML import estimators, failure, predictor, store
 from ML.config.config import settings
-from rest_api import jobs, predictions
+from rest_api import jobs, predictions, request_body
 from rest_api import prefer as prefer_header
 from rest_api.answers import CardView, Health, ModelView, Prediction, Promotion, TablePrediction, Training
 from rest_api.application import create_app
@@ -34,9 +34,11 @@ async def train_model(
 ) -> Training | Response:
     """Learns the columns, holds rows out, fits, scores, saves and makes the version live, in a process of its own."""
     form = await predictions.read_form(request)
+    form.require("csv_file", "target_variable")
     data, target = form.file("csv_file"), form.text("target_variable")
-    job = await jobs.begin(form.fields.get("model") or settings().default_model, data, target, form.flag("force"))
-    del form, data  # a training may take hours
+    job = await jobs.begin(form.text("model") or settings().default_model, data, target, form.flag("force"))
+    del form, data
+    request_body.let_go(request)  # a training may take hours
     wish, path = prefer_header.read(prefer or ()), f"/models/{job.card.model}/versions/{job.card.version}"
     request.scope["log"].version = f"{job.card.model}/{job.card.version}"
     card = await job.outcome(wish.seconds)

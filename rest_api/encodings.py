@@ -28,7 +28,10 @@ class Broken(Problem):
 
 def header(scope: Scope, name: bytes) -> bytes:
     """A header's value, empty where it is missing."""
-    return next((value for known, value in scope["headers"] if known == name), b"")
+    for known, value in scope["headers"]:
+        if known == name:
+            return bytes(value)
+    return b""
 
 
 def unpacked(body: bytes, encoding: bytes, most: int) -> bytes:

@@ -12,7 +12,7 @@ from ML import estimators, failure, fitting, memory, predictor, process, store, 
 from ML.card import Card
 from ML.config.config import ROOT, settings
 from ML.errors import Problem
-from rest_api import metrics
+from rest_api import metrics, work
 
 POLL = 0.02
 """Seconds between two looks whether a training has ended."""
@@ -81,7 +81,7 @@ async def begin(model: str, data: bytes, target: str, force: bool) -> Job:
     Raises NotFound, Invalid, TooLarge, Conflict while another training of the model runs, and StoreUnwritable.
     """
     estimators.check(model)
-    await asyncio.to_thread(fitting.check, model, data, target)
+    await work.run(max(work.size_of(data), work.SMALL + 1), fitting.check, model, data, target)
     found = None if force else await asyncio.to_thread(_known, model, data, target)
     if found:
         return Job(found, None)

@@ -6,13 +6,12 @@ from functools import lru_cache
 from starlette.types import Scope
 
 from ML.errors import Problem
-from rest_api import encodings
 
 JSON, CSV = "application/json", "text/csv"
 MAX_BYTES = 500
 """Of an Accept header whose verdict is kept."""
 
-_QUALITY = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)", re.IGNORECASE)
+_QUALITY = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?|\.\d{1,3})", re.IGNORECASE)
 
 
 class NotAcceptable(Problem):
@@ -23,7 +22,7 @@ class NotAcceptable(Problem):
 
 def csv_wanted(scope: Scope) -> bool:
     """Return whether the client prefers CSV to JSON. Raises NotAcceptable if it takes neither."""
-    header = encodings.header(scope, b"accept")
+    header = b",".join([value for name, value in scope["headers"] if name == b"accept"])
     if not header or header == b"*/*":
         return False
     return _kept(header) if len(header) <= MAX_BYTES else _verdict(header)
@@ -44,7 +43,8 @@ def _range(part: str) -> tuple[str, float]:
     """A media range and its quality. Other parameters, such as `charset` or `header`, make no difference here."""
     kind, *parameters = part.split(";")
     found = next((match for each in parameters if (match := _QUALITY.fullmatch(each.strip()))), None)
-    return kind.strip().lower(), float(found[1]) if found else 1.0
+    kind = kind.strip().lower()
+    return "*/*" if kind == "*" else kind, float(found[1]) if found else 1.0
 
 
 def _quality(ranges: list[tuple[str, float]], wanted: str) -> float:

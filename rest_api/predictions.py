@@ -12,7 +12,7 @@ from ML.config.config import settings
 from ML.errors import Invalid, NotReady
 from ML.fitting import check_target
 from ML.predictor import Answer, Predictor
-from ML.table import GZIP, Table
+from ML.table import Table
 from rest_api import csv_answers, forms, negotiation, request_body, work
 from rest_api.answers import measured, prediction
 from rest_api.batching import Batches
@@ -86,6 +86,9 @@ async def of_json(request: Request, model: str, fields: Fields = prediction) -> 
     check_content_type(request.scope, b"application/json")
     as_csv = fields is prediction and negotiation.csv_wanted(request.scope)
     body = await request_body.read(request)
+    if not body:
+        message = 'the body is empty; send {"instances": [{column: value, ...}, ...]}'
+        raise Invalid.at("body", msg=message, type="json_invalid", input="")
     asked = await work.run(len(body), live.instances.parse, body, settings().max_rows)
     answer = await predict(request, live, asked.columns, asked.rows, asked.probabilities)
     found = fields(live.card, answer, asked.unused)
@@ -96,18 +99,18 @@ async def of_form(request: Request) -> Response:
     """The answer to a CSV file in a form, with its score where the target is in it."""
     as_csv = negotiation.csv_wanted(request.scope)
     form = await read_form(request)
-    data, target = form.file("csv_file"), form.fields.get("target_variable", "")
-    live = await take(request, form.fields.get("model") or settings().default_model)
+    data, target = form.file("csv_file"), form.text("target_variable")
+    live = await take(request, form.text("model") or settings().default_model)
     batches: Batches = request.app.batches
     batches.check(live)
     if target not in ("", live.target.name):
         said = f"version {live.name} predicts {live.target.name}, not {target}"
         raise Invalid.at("body", "target_variable", msg=said, type="target_invalid", input=target)
-    size = len(data) if data[:2] != GZIP else work.SMALL + len(data)
+    size = work.size_of(data)
     found, columns, labels = await work.run(size, _read, live, data, target)
     answer = await predict(request, live, columns, len(columns[0]), form.flag("probabilities"))
     fields = prediction(live.card, answer, live.schema.unused([*found.header, *found.unnamed], live.target.name))
-    size = max(size, 16 * len(columns[0]))
+    size = max(len(data), 16 * len(columns[0]))
     if as_csv:
         return await work.run(size, csv_answers.render, fields)
     return await work.run(size, _scored, live, answer, labels, fields)

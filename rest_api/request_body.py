@@ -1,13 +1,15 @@
 """A request's body, whole and unpacked. The server bounds the bytes of bodies that a worker keeps (server/pool.py)."""
 
+import asyncio
+
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from ML.config.config import settings
-from ML.errors import Problem
+from ML.errors import Problem, TooLarge
 from rest_api import encodings, work
-from rest_api.server.extensions import HOLD
+from rest_api.server.extensions import HOLD, LET_GO
 
 
 class TooManyBodies(Problem):
@@ -26,19 +28,41 @@ async def read(request: Request) -> bytes:
     body = await _whole(request.receive)
     encoding = encodings.header(request.scope, b"content-encoding")
     if encoding and body:
-        body = await work.run(work.LARGE + 1, encodings.unpacked, body, encoding, settings().max_body_bytes)
+        body = await _unpacked(body, encoding)
         hold = request.scope["extensions"].get(HOLD)
         if hold and len(body) > work.SMALL and not hold(len(body)):
             raise TooManyBodies("The server holds as many bodies as it can: 4 times MAX_BODY_MB. Retry later")
     return body
 
 
+def let_go(request: Request) -> None:
+    """Take note that nobody keeps the body any more, for a request that takes long. Not for hot routes."""
+    if done := request.scope["extensions"].get(LET_GO):
+        done()
+
+
 async def _whole(receive: Receive) -> bytes:
-    parts, more = [], True
+    body, more = await _next(receive)
+    if not more:
+        return body
+    # One piece that grows: a client that sends a few bytes at a time would have each of its pieces take a multiple.
+    whole = bytearray(body)
     while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+        body, more = await _next(receive)
+        whole += body
+    return bytes(whole)
+
+
+async def _next(receive: Receive) -> tuple[bytes, bool]:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), message.get("more_body", False)
+
+
+async def _unpacked(body: bytes, encoding: bytes) -> bytes:
+    most = settings().max_body_bytes
+    try:  # small ones don't wait for large ones
+        return await asyncio.to_thread(encodings.unpacked, body, encoding, min(work.LARGE, most))
+    except TooLarge:
+        return await work.run(work.LARGE + 1, encodings.unpacked, body, encoding, most)

@@ -5,9 +5,10 @@ from typing import Any
 
 from fastapi import Request, Response, params
 from fastapi.routing import APIRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from rest_api import jobs
+from ML.errors import Invalid
+from rest_api import jobs, request_body
 from rest_api.content_types import check_content_type
 from rest_api.server.extensions import WHOLE
 
@@ -38,12 +39,27 @@ class BodyRoute(APIRoute):
         parse = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            if self.body_field:
-                form = isinstance(self.body_field.field_info, params.Form)
-                check_content_type(request.scope, b"multipart/form-data" if form else b"application/json")
+            if self.body_field and isinstance(self.body_field.field_info, params.Form):
+                check_content_type(request.scope, b"multipart/form-data")
+            elif self.body_field:
+                check_content_type(request.scope, b"application/json")
+                body = await request_body.read(request)
+                if not body and self.body_field.field_info.is_required():
+                    raise Invalid.at("body", msg="the body is empty; send JSON as /docs shows it", type="missing")
+                request = _with_body(request, body)
             return await parse(request)
 
         return handle
+
+
+def _with_body(request: Request, body: bytes) -> Request:
+    """The request with this body, whole and unpacked, in place of its own."""
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> Message:
+        return next(messages, None) or await request.receive()
+
+    return Request(request.scope, receive)
 
 
 class TrainRoute(BodyRoute):

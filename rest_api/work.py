@@ -7,6 +7,8 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeVar
 
+from ML.upload import GZIP
+
 T = TypeVar("T")
 
 SMALL = 32 * 1024
@@ -16,6 +18,11 @@ LARGE = 1024 * 1024
 """Bytes that take several times as much memory while they are parsed or rendered: one body at a time does."""
 
 _large = ThreadPoolExecutor(1, "large")
+
+
+def size_of(data: bytes) -> int:
+    """Return the bytes of a file, or more than LARGE if it is gzip'd: a few kilobytes may unpack to many megabytes."""
+    return LARGE + 1 if data[:2] == GZIP else len(data)
 
 
 async def run(size: int, function: Callable[..., T], *arguments: Any) -> T:

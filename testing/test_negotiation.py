@@ -51,7 +51,14 @@ def table(answer: httpx.Response) -> list[list[str]]:
 
 @pytest.mark.parametrize(
     "accept",
-    ["text/csv", "TEXT/CSV; header=present", "application/json;q=0.5, text/csv", "text/*", "text/csv, */*;q=0.1"],
+    [
+        "text/csv",
+        "TEXT/CSV; header=present",
+        "application/json;q=0.5, text/csv",
+        "text/*",
+        "text/csv, */*;q=0.1",
+        "application/json;q=.1,text/csv;q=.9",
+    ],
 )
 def test_csv_has_a_line_for_each_row_with_the_values_of_the_json(server: Server, accept: str) -> None:
     for rows in (1, 4, 1001):
@@ -70,7 +77,15 @@ def test_csv_has_a_column_for_the_probability_of_each_class(server: Server) -> N
 
 @pytest.mark.parametrize(
     "accept",
-    [None, "*/*", "application/json", "application/*", "text/csv;q=0.5, application/json", "text/csv;q=0, */*"],
+    [
+        None,
+        "*/*",
+        "application/json",
+        "application/*",
+        "text/csv;q=0.5, application/json",
+        "text/csv;q=0, */*",
+        "text/html, *; q=.2",
+    ],
 )
 def test_json_is_the_answer_in_doubt(server: Server, accept: str | None) -> None:
     assert ask(server, accept).json()["rows"] == 4
@@ -81,6 +96,12 @@ def test_an_answer_that_nobody_can_give_is_refused_in_words(server: Server, acce
     for answer in (ask(server, accept), predict(server, {"Accept": accept})):
         assert answer.status_code == 406
         assert "application/json or text/csv" in answer.json()["detail"]
+
+
+def test_several_accept_headers_are_one_list(server: Server) -> None:
+    body = json.dumps({"instances": [[0]]})
+    headers = [("Content-Type", "application/json"), ("Accept", "image/png"), ("Accept", "text/csv")]
+    assert table(server.client.post("/models/texts/predict", content=body, headers=headers))[0] == ["prediction"]
 
 
 def predict(server: Server, headers: dict[str, str]) -> httpx.Response:

@@ -73,7 +73,7 @@ def test_a_text_target_is_refused_by_a_regressor(server: Server) -> None:
 
 WRONG_BODIES = {
     "not json": ('{"instances": [', "line 1 column"),
-    "nothing": ("", "Invalid JSON"),
+    "nothing": ("", "the body is empty"),
     "no object": ("[]", "object"),
     "no instances": ("{}", 'send {"instances"'),
     "no rows": ('{"instances": []}', "at least one"),
@@ -160,6 +160,36 @@ def test_a_file_sent_as_text_says_how_curl_sends_files(server: Server) -> None:
     files = {"csv_file": (None, "a,b"), "target_variable": (None, "b")}
     assert "csv_file=@table.csv" in messages(server.client.post("/train_model", files=files))
     assert "csv_file" in messages(server.client.post("/train_model", files={"target_variable": (None, "b")}))
+
+
+def test_all_that_a_form_lacks_is_named_at_once(server: Server) -> None:
+    found = server.client.post("/train_model", files={"other": b"x"})
+    assert found.status_code == 422
+    assert [error["loc"] for error in found.json()["detail"]] == [["body", "csv_file"], ["body", "target_variable"]]
+
+
+@pytest.mark.parametrize("field", ["model", "target_variable", "probabilities"])
+def test_a_field_sent_as_a_file_is_refused(server: Server, iris: str, field: str) -> None:
+    found = server.client.post("/get_prediction", files={"csv_file": iris, field: b"classifier"})
+    assert found.status_code == 422
+    assert found.json()["detail"][0]["loc"] == ["body", field] and "must be text, not a file" in found.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/predict"),
+        ("POST", "/models/classifier/predict"),
+        ("POST", "/get_prediction"),
+        ("POST", "/train_model"),
+        ("PUT", "/models/classifier/current"),
+    ],
+)
+def test_an_empty_body_is_refused_as_such(server: Server, method: str, path: str) -> None:
+    form = path in ("/get_prediction", "/train_model")
+    kind = "multipart/form-data; boundary=x" if form else "application/json"
+    found = server.client.request(method, path, content=b"", headers={"Content-Type": kind})
+    assert found.status_code == (400 if form else 422) and "body is empty; " in found.text
 
 
 def test_broken_multipart_is_400(server: Server) -> None:

@@ -87,7 +87,7 @@ async def invoke(request: Request) -> Response:
     accept = ",".join(request.headers.getlist("accept"))
     accepted(accept, formats.JSON)
     body = await request_body.read(request)
-    asked, usual = await work.run(len(body), READERS[kind], live, body, header)
+    asked, usual = await work.run(work.size_of(body), READERS[kind], live, body, header)
     wanted = accepted(accept, usual)
     if asked.probabilities and wanted == formats.NPY:
         raise NotAcceptable(f"{wanted} has no place for probabilities beside predictions; Accept {formats.JSON}")

@@ -22,7 +22,7 @@ from rest_api import metrics
 from rest_api.server.coroutine_runner import CoroutineRunner
 from rest_api.server.deadlines import Deadlines
 from rest_api.server.exchange import Exchange, Headers, answer
-from rest_api.server.extensions import CONNECTION, HOLD, SAME, WHOLE
+from rest_api.server.extensions import CONNECTION, HOLD, LET_GO, SAME, WHOLE
 from rest_api.server.framing import Framing, Refused
 from rest_api.server.known_head import HeadMemory, KnownHead
 from rest_api.server.pool import HELD_BODIES, RETRY_SECONDS, pool_of
@@ -138,7 +138,11 @@ class Connection(asyncio.Protocol):
     def _begin_known(self, known: KnownHead, data: bytes) -> None:
         """Begin a request whose head came before."""
         exchange = Exchange(self, {**known.scope, "state": self._app_state.copy()}, keep_alive=True)
-        exchange.add(data[len(known.head) :])
+        try:
+            exchange.add(data[len(known.head) :])
+        except Refused as refused:
+            self._refuse(refused)
+            return
         exchange.end()
         self._begin(Request(exchange, known.app, True))
 
@@ -183,6 +187,8 @@ class Connection(asyncio.Protocol):
         hot = self._find_hot and self._find_hot(exchange.scope)
         if hot:
             exchange.scope["extensions"] |= {WHOLE: {}, SAME: {}}
+        else:
+            exchange.scope["extensions"][LET_GO] = self._let_go
         request = Request(exchange, hot or self._app, bool(hot))
         if self._running is None:
             # It begins when all that has come is read: its body may be there.
@@ -195,6 +201,7 @@ class Connection(asyncio.Protocol):
     def hold(self, exchange: Exchange, size: int) -> None:
         """Count bytes of a body. Raises Refused if the worker keeps too many."""
         if not self._pool.hold(size):
+            exchange.let_go()  # at once: there is room for others who send at this moment
             said = f"The server holds as many bodies as it can: {HELD_BODIES} times MAX_BODY_MB. Retry later"
             raise Refused(503, said, "", RETRY_SECONDS)
         exchange.held += size
@@ -209,6 +216,11 @@ class Connection(asyncio.Protocol):
             return False
         self._running.held += size
         return True
+
+    def _let_go(self) -> None:
+        """Take note that nobody keeps the body of the request that runs."""
+        if self._running:
+            self._running.let_go()
 
     def _scope(self, method: str, version: str, target: bytes, headers: Headers) -> dict[str, Any]:
         path, query = _split(target)

@@ -10,6 +10,9 @@ finds the same dict. Hot requests only."""
 CONNECTION = "fast_ml.connection"
 """A dict that lives as long as the connection, for what was learned about its client."""
 
+LET_GO = "fast_ml.let_go"
+"""A function to call when nobody keeps the body any more, long before the request is answered. Not for hot requests."""
+
 HOLD = "fast_ml.hold"
 """A function that counts the bytes of a body that was unpacked among those that the worker keeps, until the request is
 answered; it returns False if they are too many. For requests with a Content-Encoding only."""

@@ -1,0 +1,36 @@
+"""The parameters of a header, as in `form-data; name="a"; filename="b"`, read in time that grows with its length.
+
+The standard library's parser, which python-multipart uses, takes 0.7 s for 15 KB of escaped quotes or semicolons.
+"""
+
+import re
+from functools import lru_cache
+
+MAX_CACHED_BYTES = 256
+"""Of a header whose parameters are kept: what clients send again and again is short."""
+
+_PARAMETER = re.compile(
+    rb"""[ \t]*+ ([^\s;="]++) [ \t]*+ = [ \t]*+ (?: "((?:[^"\\]|\\.)*+)" | ([^;"]*+) ) [ \t]*+ (?=;|\Z)""",
+    re.DOTALL | re.VERBOSE,
+)
+_ESCAPED = re.compile(rb'\\(["\\])')
+
+
+def parse(value: bytes) -> dict[bytes, bytes]:
+    """Return the parameters by their names in lower case. What is none is left out; of two with one name, the last."""
+    return _kept(value) if len(value) <= MAX_CACHED_BYTES else _parse(value)
+
+
+def _parse(value: bytes) -> dict[bytes, bytes]:
+    found = {}
+    place = value.find(b";")
+    while place != -1:
+        match = _PARAMETER.match(value, place + 1)
+        if match:
+            name, quoted, plain = match.groups()
+            found[name.lower()] = plain.strip() if quoted is None else _ESCAPED.sub(rb"\1", quoted)
+        place = value.find(b";", match.end() if match else place + 1)
+    return found
+
+
+_kept = lru_cache(256)(_parse)
