@@ -22,7 +22,10 @@ class NotAcceptable(Problem):
 
 def csv_wanted(scope: Scope) -> bool:
     """Return whether the client prefers CSV to JSON. Raises NotAcceptable if it takes neither."""
-    header = b",".join([value for name, value in scope["headers"] if name == b"accept"])
+    header = b""
+    for name, value in scope["headers"]:
+        if name == b"accept":
+            header = b"%b,%b" % (header, value) if header else value
     if not header or header == b"*/*":
         return False
     return _kept(header) if len(header) <= MAX_BYTES else _verdict(header)

@@ -4,7 +4,7 @@ import asyncio
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from ML.config.config import settings
 from ML.errors import Problem, TooLarge
@@ -42,22 +42,22 @@ def let_go(request: Request) -> None:
 
 
 async def _whole(receive: Receive) -> bytes:
-    body, more = await _next(receive)
-    if not more:
+    message = await receive()
+    body = _part(message)
+    if not message.get("more_body"):
         return body
     # One piece that grows: a client that sends a few bytes at a time would have each of its pieces take a multiple.
     whole = bytearray(body)
-    while more:
-        body, more = await _next(receive)
-        whole += body
+    while message.get("more_body"):
+        message = await receive()
+        whole += _part(message)
     return bytes(whole)
 
 
-async def _next(receive: Receive) -> tuple[bytes, bool]:
-    message = await receive()
+def _part(message: Message) -> bytes:
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
-    return message.get("body", b""), message.get("more_body", False)
+    return bytes(message.get("body", b""))
 
 
 async def _unpacked(body: bytes, encoding: bytes) -> bytes:

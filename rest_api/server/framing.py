@@ -45,27 +45,27 @@ def check(method: str, version: str, headers: _Headers) -> Framing:
         raise Refused(505, f"HTTP/{version} is not supported here; send HTTP/1.1")
     if method == "CONNECT":
         raise Refused(501, "CONNECT is not supported: this is no proxy")
-    seen = _single(headers)
-    if b"host" not in seen and version == "1.1":
+    names = dict(headers)
+    if len(names) < len(headers):
+        _check_single(headers)
+    if b"host" not in names and version == "1.1":
         raise Refused(400, "The header Host is missing; HTTP/1.1 requires it (RFC 9112, 3.2)")
-    found = Framing(_length(seen.get(b"content-length", b"0")), encoded=b"content-encoding" in seen)
-    if b"expect" in seen:
-        found.expects_continue = _expects_continue(seen[b"expect"], version)
-    if codings := [value for name, value in headers if name == b"transfer-encoding"]:
-        _check_codings(codings, version, b"content-length" in seen)
+    found = Framing(_length(names.get(b"content-length", b"0")), encoded=b"content-encoding" in names)
+    if b"expect" in names:
+        found.expects_continue = _expects_continue(names[b"expect"], version)
+    if b"transfer-encoding" in names:
+        codings = [value for name, value in headers if name == b"transfer-encoding"]
+        _check_codings(codings, version, b"content-length" in names)
         found.length = None
     return found
 
 
-def _single(headers: _Headers) -> dict[bytes, bytes]:
-    """The headers that may come once, by their names."""
-    seen = {}
-    for name, value in headers:
-        if name in SINGLE:
-            if name in seen:
-                raise Refused(400, f"The header {name.decode()} came more than once; send it once")
-            seen[name] = value
-    return seen
+def _check_single(headers: _Headers) -> None:
+    seen = set()
+    for name, _ in headers:
+        if name in seen and name in SINGLE:
+            raise Refused(400, f"The header {name.decode()} came more than once; send it once")
+        seen.add(name)
 
 
 def _length(value: bytes) -> int:
