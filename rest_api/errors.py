@@ -43,9 +43,6 @@ async def problem(request: Request, error: Exception) -> Response:
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = [{key: e.get(key) for key in ("loc", "msg", "type", "input")} for e in error.errors()]
-    for one in found:
-        if one["loc"][-1:] == ("csv_file",) and one["input"] is not None:
-            one["msg"] = "csv_file must be a file; with curl write -F csv_file=@table.csv"
     return answer(request.scope, 422, Invalid(found).detail)
 
 

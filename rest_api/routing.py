@@ -1,4 +1,4 @@
-"""Two kinds of routes: FastAPI parses forms, once their type is checked; the hot ones read the request themselves."""
+"""Two kinds of routes: FastAPI checks bodies, once their type is known; the hot ones read the request themselves."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
