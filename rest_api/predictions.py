@@ -89,10 +89,14 @@ async def of_json(request: Request, model: str, fields: Fields = prediction) -> 
     if not body:
         message = 'the body is empty; send {"instances": [{column: value, ...}, ...]}'
         raise Invalid.at("body", msg=message, type="json_invalid", input="")
+    render = csv_answers.render if as_csv else _response
+    if len(body) <= work.SMALL:  # the usual request, without further coroutines
+        asked = live.instances.parse(body, settings().max_rows)
+        answer = await predict(request, live, asked.columns, asked.rows, asked.probabilities)
+        return render(fields(live.card, answer, asked.unused))
     asked = await work.run(len(body), live.instances.parse, body, settings().max_rows)
     answer = await predict(request, live, asked.columns, asked.rows, asked.probabilities)
-    found = fields(live.card, answer, asked.unused)
-    return await work.run(max(len(body), 16 * asked.rows), csv_answers.render if as_csv else _response, found)
+    return await work.run(max(len(body), 16 * asked.rows), render, fields(live.card, answer, asked.unused))
 
 
 async def of_form(request: Request) -> Response:

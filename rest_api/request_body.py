@@ -9,7 +9,7 @@ from starlette.types import Message, Receive
 from ML.config.config import settings
 from ML.errors import Problem, TooLarge
 from rest_api import encodings, work
-from rest_api.server.extensions import HOLD, LET_GO
+from rest_api.server.extensions import HOLD, LET_GO, WHOLE
 
 
 class TooManyBodies(Problem):
@@ -25,11 +25,15 @@ async def read(request: Request) -> bytes:
     Raises ClientDisconnect if the caller has gone; WrongContentType, Broken and TooLarge for what can't be unpacked;
     TooManyBodies.
     """
-    body = await _whole(request.receive)
+    message = await request.receive()
+    body = await _rest(message, request.receive) if message.get("more_body") else _part(message)
+    extensions = request.scope.get("extensions", {})
+    if WHOLE in extensions and HOLD not in extensions:  # the server has looked: the body is not packed
+        return body
     encoding = encodings.header(request.scope, b"content-encoding")
     if encoding and body:
         body = await _unpacked(body, encoding)
-        hold = request.scope["extensions"].get(HOLD)
+        hold = extensions.get(HOLD)
         if hold and len(body) > work.SMALL and not hold(len(body)):
             raise TooManyBodies("The server holds as many bodies as it can: 4 times MAX_BODY_MB. Retry later")
     return body
@@ -41,13 +45,9 @@ def let_go(request: Request) -> None:
         done()
 
 
-async def _whole(receive: Receive) -> bytes:
-    message = await receive()
-    body = _part(message)
-    if not message.get("more_body"):
-        return body
+async def _rest(message: Message, receive: Receive) -> bytes:
     # One piece that grows: a client that sends a few bytes at a time would have each of its pieces take a multiple.
-    whole = bytearray(body)
+    whole = bytearray(_part(message))
     while message.get("more_body"):
         message = await receive()
         whole += _part(message)

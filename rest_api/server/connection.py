@@ -124,7 +124,7 @@ class Connection(asyncio.Protocol):
         """Called with what has come."""
         if self._deaf or (self._linger_left and self._has_lingered(len(data))):
             return
-        begins = self.between_requests
+        begins = self._running is None and not self._parser.in_request
         if begins and (known := self._heads.find(data)):
             self._begin_known(known, data)
             return
@@ -137,14 +137,9 @@ class Connection(asyncio.Protocol):
 
     def _begin_known(self, known: KnownHead, data: bytes) -> None:
         """Begin a request whose head came before."""
-        exchange = Exchange(self, {**known.scope, "state": self._app_state.copy()}, keep_alive=True)
-        try:
-            exchange.add(data[len(known.head) :])
-        except Refused as refused:
-            self._refuse(refused)
-            return
-        exchange.end()
-        self._begin(Request(exchange, known.app, True))
+        exchange = self._running = Exchange(self, {**known.scope, "state": self._app_state.copy()}, keep_alive=True)
+        exchange.take_whole(data[len(known.head) :])
+        CoroutineRunner(exchange.run(known.app), self._state.tasks, self._context.copy())
 
     def _begin_ready(self, data: bytes) -> None:
         """Begin the request that has come; keep its head if it is all of the data."""

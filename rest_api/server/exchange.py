@@ -90,6 +90,10 @@ class Exchange:
             self._connection.pause_reading()
         self.wake()
 
+    def take_whole(self, data: bytes) -> None:
+        """Take a body that came in one small piece with its head."""
+        self._body, self.size, self.more_body = data, len(data), False
+
     def end(self) -> None:
         """Take note that the body is whole."""
         self.more_body = False
@@ -108,9 +112,22 @@ class Exchange:
     async def run(self, app: ASGIApp) -> None:
         """Have the request answered. Whatever the application raises ends here."""
         try:
-            await self._run(app)
+            await app(self.scope, self.receive, self.send)  # type: ignore[arg-type]
+            if not self.complete and not self.disconnected:
+                log.error("ASGI callable returned without completing its response.")
+                await self._break_off()
+        except BaseException:
+            log.exception("Exception in ASGI application")
+            await self._break_off()
         finally:
-            self.let_go()
+            if self.held:
+                self.let_go()
+
+    async def _break_off(self) -> None:
+        if self.started:
+            self._connection.transport.close()
+        else:
+            await self._fail()
 
     def let_go(self) -> None:
         """Take note that nobody keeps the body any more."""
@@ -118,20 +135,6 @@ class Exchange:
         if self.held:
             self._connection.release(self.held)
             self.held = 0
-
-    async def _run(self, app: ASGIApp) -> None:
-        try:
-            await app(self.scope, self.receive, self.send)  # type: ignore[arg-type]
-        except BaseException:
-            log.exception("Exception in ASGI application")
-            if self.started:
-                self._connection.transport.close()
-            else:
-                await self._fail()
-            return
-        if not self.complete and not self.disconnected:
-            log.error("ASGI callable returned without completing its response.")
-            self._connection.transport.close() if self.started else await self._fail()
 
     async def _fail(self) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"34"), CLOSE]

@@ -27,10 +27,6 @@ class KnownHead:
     app: ASGIApp
     used: bool = False
 
-    def matches(self, data: bytes) -> bool:
-        """Whether the data is one whole request with this head."""
-        return len(data) == self.size and data.startswith(self.head)
-
 
 class HeadMemory:
     """The head that a connection keeps: one, for as long as the connection lives."""
@@ -44,7 +40,7 @@ class HeadMemory:
     def find(self, data: bytes) -> KnownHead | None:
         """Return the head of this request, if it is known."""
         known = self._known
-        if known is None or not known.matches(data):
+        if known is None or len(data) != known.size or not data.startswith(known.head):
             return None
         known.used = True
         return known
