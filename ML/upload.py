@@ -143,8 +143,8 @@ def _is_json(head: bytes) -> bool:
     """Whether a file that begins with a bracket begins as JSON or JSON Lines do."""
     line = head.partition(b"\n")[0]
     try:
-        # A whole line (JSON Lines), or the beginning of one that no header has.
-        from_json(line, allow_partial=bool(_OPENING.match(line)))
-    except ValueError:
-        return False
+        from_json(line)  # JSON Lines, or an array in one line
+    except ValueError as error:
+        # The beginning of JSON that goes on; a header such as `["x"],b` ends differently.
+        return "EOF" in str(error) and bool(_OPENING.match(line))
     return True

@@ -66,7 +66,7 @@ def test_json_is_told_where_to_go(text):
             read(data)
 
 
-@pytest.mark.parametrize("header", ["[a],[b]", "{a},b", "[1],[2]", "[],b", "{},b"])
+@pytest.mark.parametrize("header", ['["x"],b', "[a],[b]", "{a},b", "[1],[2]", "[],b", "{},b"])
 def test_names_in_brackets_are_no_json(header):
     assert read(f"{header}\n1,2\n".encode())[0] == header.split(",")
 
