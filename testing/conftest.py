@@ -150,10 +150,25 @@ def serve(tmp_path_factory: pytest.TempPathFactory, sample_store: Path) -> Itera
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Server]:
-    """The server that most tests use: two workers, the sample models; tests train it as they like."""
+def shared(tmp_path_factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Server]:
+    """The server behind `server`, started once: a start takes longer than most tests."""
     with servers(tmp_path_factory, sample_store) as start:
-        yield start()
+        yield start(KEEP_VERSIONS="1000")
+
+
+@pytest.fixture(scope="module")
+def server(shared: Server, sample_store: Path) -> Server:
+    """The server that most tests use: two workers, and for each file the sample models alone, whoever came before.
+
+    A file's tests train it as they like.
+    """
+    for model in sorted(folder.name for folder in sample_store.iterdir() if folder.is_dir()):
+        (sample,) = (int(folder.name) for folder in (sample_store / model).iterdir() if folder.name.isdigit())
+        shared.client.put(f"/models/{model}/current", json={"version": sample}).raise_for_status()
+        for card in shared.client.get(f"/models/{model}/versions").json():
+            if card["version"] != sample:
+                shared.client.delete(f"/models/{model}/versions/{card['version']}").raise_for_status()
+    return shared
 
 
 @pytest.fixture(scope="session")
