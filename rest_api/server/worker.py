@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from types import FrameType
 
 import uvicorn
@@ -30,13 +31,15 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop to accept, but serve what the system accepted already: closing the listener would reset that."""
-        waiting = [accepted for listener in sockets or [] for accepted in _waiting(listener)]
+        most = settings().max_connections  # under a flood there is always one more
+        waiting = [accepted for listener in sockets or [] for accepted in islice(_waiting(listener), most)]
         for server in self.servers:
             server.close()
         for listener in sockets or []:
             listener.close()
         for accepted in waiting:
-            await self._loop.connect_accepted_socket(self._connection, accepted, ssl=self.config.ssl)
+            with suppress(OSError):  # its client is gone: the others still get their answers
+                await self._loop.connect_accepted_socket(self._connection, accepted, ssl=self.config.ssl)
         await super().shutdown()
 
     def _connection(self) -> Connection:
@@ -57,7 +60,7 @@ class Server(uvicorn.Server):
 
 def _waiting(listener: socket.socket) -> Iterator[socket.socket]:
     """Accept the connections that wait at a listener."""
-    with suppress(BlockingIOError, InterruptedError):  # another worker may take the last one
+    with suppress(OSError):  # none is left, or no file descriptor for it
         while True:
             yield listener.accept()[0]
 
