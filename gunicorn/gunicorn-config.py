@@ -27,7 +27,7 @@ bind = f"{_host}:{_set.port}"
 workers = _set.workers
 worker_class = "rest_api.server.worker.Worker"
 
-# Whose X-Forwarded-For uvicorn believes: the same as the guard (rest_api/addresses.py).
+# Whose X-Forwarded-For uvicorn believes: the same as the guard (rest_api/security/addresses.py).
 forwarded_allow_ips = ",".join(_set.forwarded_allow_ips)
 
 # The libraries are loaded once and their memory is shared; models are loaded by each worker.

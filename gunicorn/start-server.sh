@@ -26,7 +26,7 @@ serve() {
 case "${1-}" in
     "") ;;
     serve) serve ;;
-    train) MODELS_DIR="${MODELS_DIR:-$OPT_ML/model}" exec python -m ML.sagemaker "$OPT_ML" ;;
+    train) MODELS_DIR="${MODELS_DIR:-$OPT_ML/model}" exec python -m ML.training.sagemaker "$OPT_ML" ;;
     *) echo "start-server.sh: $1 is neither serve nor train" >&2; exit 64 ;;
 esac
 

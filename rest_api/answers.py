@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ML import estimators, progress, store
-from ML.card import Card, Comparison
 from ML.errors import Conflict, NotFound
-from ML.predictor import Answer
+from ML.prediction.predictor import Answer
+from ML.training import estimators
+from ML.versions import progress, store
+from ML.versions.card import Card, Comparison
 
 Label = bool | int | float | str | None
 

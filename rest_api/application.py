@@ -15,17 +15,19 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from threadpoolctl import threadpool_limits
 
-from ML import estimators
 from ML.config.config import settings
 from ML.errors import Problem
-from rest_api import docs, errors, exposition, logs, metrics
-from rest_api.batching import Batches
-from rest_api.lane import HotLane
-from rest_api.live import Live
-from rest_api.page_headers import PageHeaders
+from ML.training import estimators
+from rest_api.docs import routes as docs
+from rest_api.http import errors
+from rest_api.http.hot_paths import HotLane
+from rest_api.http.prefix import Prefix
 from rest_api.protocols.enabled import protocols
-from rest_api.proxy import Prefix
-from rest_api.security import Guard
+from rest_api.security.guard import Guard
+from rest_api.security.page_headers import PageHeaders
+from rest_api.serving.batches import Batches
+from rest_api.serving.live_models import Live
+from rest_api.telemetry import counts, prometheus, request_log
 
 
 def cap_threads() -> None:
@@ -46,8 +48,8 @@ async def lifespan(app: "Application") -> AsyncIterator[None]:
     cap_threads()
     app.live = Live()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, "load", initializer=cap_threads))
-    app.batches = metrics.tally.queue = Batches(settings(), cap_threads)
-    metrics.tally.sink = exposition.take
+    app.batches = counts.tally.queue = Batches(settings(), cap_threads)
+    counts.tally.sink = prometheus.take
     # A worker that takes the place of another serves again with its first model; the others follow.
     first = settings().default_model
     with suppress(Problem):
@@ -56,7 +58,7 @@ async def lifespan(app: "Application") -> AsyncIterator[None]:
     yield
     others.cancel()
     app.batches.close()
-    metrics.hand_on()
+    counts.hand_on()
 
 
 class Application(FastAPI):
@@ -82,7 +84,7 @@ class Application(FastAPI):
                 allow_headers=["Authorization", "Content-Type"],
                 expose_headers=["X-Request-ID"],
             )
-        front = logs.RequestLog(front, given.log_format)
+        front = request_log.RequestLog(front, given.log_format)
         self.front = Prefix(front, given.root_path) if given.root_path else front
 
     def hot(self, scope: Scope) -> ASGIApp | None:
@@ -96,7 +98,7 @@ class Application(FastAPI):
 
 def create_app(*routers: APIRouter) -> FastAPI:
     """An app of these routes, with errors and docs."""
-    logs.set_up(settings())
+    request_log.set_up(settings())
     app = Application(
         title="fast-ml",
         description="Train scikit-learn models and predict with them.",
@@ -111,7 +113,7 @@ def create_app(*routers: APIRouter) -> FastAPI:
     chosen = [protocol.router for protocol in protocols() if protocol.chosen]
     others = [protocol.router for protocol in protocols() if not protocol.chosen]
     # Not include_router: it hides the routes from the hot lane, and these routers have no prefix for it to add.
-    app.router.routes.extend(_once([*chosen, *routers, exposition.router, *others]))
+    app.router.routes.extend(_once([*chosen, *routers, prometheus.router, *others]))
     docs.install(app)
     app.router.routes.extend(_heads(app.routes))
     return app

@@ -4,13 +4,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
-from ML import estimators, failure, predictor, store
 from ML.config.config import settings
-from rest_api import jobs, predictions, request_body
-from rest_api import prefer as prefer_header
+from ML.prediction import predictor
+from ML.training import estimators, failures
+from ML.versions import store
 from rest_api.answers import CardView, Health, ModelView, Prediction, Promotion, TablePrediction, Training
 from rest_api.application import create_app
-from rest_api.routing import BodyRoute, HotRoute, TrainRoute
+from rest_api.http import bodies
+from rest_api.http import prefer as prefer_header
+from rest_api.http.routes import BodyRoute, HotRoute, TrainRoute
+from rest_api.predictions import answering
+from rest_api.training import jobs
 
 trainings = APIRouter(route_class=TrainRoute, tags=["CSV"])
 hot = APIRouter(route_class=HotRoute)
@@ -25,7 +29,7 @@ Version = Annotated[int, Path(ge=1, le=10**9)]
     summary="Train a model from a CSV file",
     response_model=Training,
     responses={202: {"model": CardView, "description": "Training goes on; `Location` tells where to look"}},
-    openapi_extra=predictions.TRAIN_FORM,
+    openapi_extra=answering.TRAIN_FORM,
 )
 async def train_model(
     request: Request,
@@ -33,12 +37,12 @@ async def train_model(
     prefer: Annotated[list[str] | None, Header(description="`respond-async`, `wait=10`: answer before it ends")] = None,
 ) -> Training | Response:
     """Learns the columns, holds rows out, fits, scores, saves and makes the version live, in a process of its own."""
-    form = await predictions.read_form(request)
+    form = await answering.read_form(request)
     form.require("csv_file", "target_variable")
     data, target = form.file("csv_file"), form.text("target_variable")
     job = await jobs.begin(form.text("model") or settings().default_model, data, target, form.flag("force"))
     del form, data
-    request_body.let_go(request)  # a training may take hours
+    bodies.let_go(request)  # a training may take hours
     wish, path = prefer_header.read(prefer or ()), f"/models/{job.card.model}/versions/{job.card.version}"
     request.scope["log"].version = f"{job.card.model}/{job.card.version}"
     card = await job.outcome(wish.seconds)
@@ -54,11 +58,11 @@ async def train_model(
     summary="Predict the rows of a CSV file",
     tags=["CSV"],
     responses={200: {"model": TablePrediction}},
-    openapi_extra=predictions.FORM,
+    openapi_extra=answering.FORM,
 )
 async def get_prediction(request: Request) -> Response:
     """One prediction for each row. Columns in any order; where the target is among them, the answer has its score."""
-    return await predictions.of_form(request)
+    return await answering.of_form(request)
 
 
 @hot.post(
@@ -66,11 +70,11 @@ async def get_prediction(request: Request) -> Response:
     summary="Predict rows with the default model",
     tags=["JSON"],
     responses={200: {"model": Prediction}},
-    openapi_extra=predictions.BODY,
+    openapi_extra=answering.BODY,
 )
 async def predict(request: Request) -> Response:
     """Rows as objects, or as arrays in the order of the columns; `"parameters": {"probabilities": true}` adds those."""
-    return await predictions.of_json(request, settings().default_model)
+    return await answering.of_json(request, settings().default_model)
 
 
 @hot.post(
@@ -78,11 +82,11 @@ async def predict(request: Request) -> Response:
     summary="Predict rows with a model",
     tags=["JSON"],
     responses={200: {"model": Prediction}},
-    openapi_extra=predictions.BODY,
+    openapi_extra=answering.BODY,
 )
 async def predict_with(request: Request) -> Response:
     """The same as /predict for a named model."""
-    return await predictions.of_json(request, request.path_params["model"])
+    return await answering.of_json(request, request.path_params["model"])
 
 
 @models.get("/models", summary="All models with their live versions")
@@ -100,21 +104,21 @@ def show_model(model: str) -> ModelView:
 @models.get("/models/{model}/versions", summary="All versions of a model, newest first")
 def list_versions(model: str) -> list[CardView]:
     """Those in training and failed ones included."""
-    return [CardView.of(failure.told(card)) for card in store.cards(estimators.check(model))]
+    return [CardView.of(failures.told(card)) for card in store.cards(estimators.check(model))]
 
 
 @models.get("/models/{model}/versions/{version}", summary="One version")
 def show_version(model: str, version: Version) -> CardView:
     """Its card: status, stage, share done, columns, metrics, how many rows were held out, what went wrong."""
-    return CardView.of(failure.told(store.read(estimators.check(model), version)))
+    return CardView.of(failures.told(store.read(estimators.check(model), version)))
 
 
 @models.delete("/models/{model}/versions/{version}", status_code=204, summary="Delete a version, or stop its training")
 def delete_version(model: str, version: Version) -> None:
     """One in training is stopped, and its card says so; the live one stays: 409."""
-    card = failure.told(store.read(estimators.check(model), version))
+    card = failures.told(store.read(estimators.check(model), version))
     with jobs.writing():
-        if card.state == "training" and failure.stop(model, version):
+        if card.state == "training" and failures.stop(model, version):
             return
         store.delete(model, version)
 
@@ -138,7 +142,7 @@ async def alive() -> Health:
 @health.get("/health/ready", summary="The default model can answer", responses={503: {"description": "No version yet"}})
 async def ready(request: Request) -> Health:
     """200 when a predictor is loaded and has answered its check rows, else 503; 503 also before the server ends."""
-    live = await predictions.ready(request)
+    live = await answering.ready(request)
     return Health(status="ready", model_version=live.card.version)
 
 

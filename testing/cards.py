@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ML import seal
+from ML.versions import seal
 
 
 def write_sealed(path: Path, card: dict[str, Any]) -> None:

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ML import predictor, schema, target
-from ML.card import Card, Compiled
-from ML.compiled import compiling, runtime
-from ML.compiled.probes import probes
-from ML.compiled.proof import prove
-from ML.predictor import Predictor
+from ML.compiler import compile
+from ML.compiler.probes import probes
+from ML.compiler.proof import prove
+from ML.prediction import onnx_session, predictor
+from ML.prediction.predictor import Predictor
+from ML.schema import schema, target
+from ML.versions.card import Card, Compiled
 
 # OpenMP's threads wait for each other where others are at work: a fit of 0.1 s takes ten.
 threadpool_limits(1)
@@ -26,14 +27,14 @@ class Fitted(NamedTuple):
 
     def published(self, folder) -> Compiled:
         """What a training writes on the card."""
-        return compiling.compiled(self.original.card, self.original, self.X, folder)
+        return compile.compiled(self.original.card, self.original, self.X, folder)
 
     def converted(self, change=lambda data: data) -> tuple[Predictor, dict]:
         """Its compiled form, changed, and the splits of its trees."""
         card = self.original.card
         assert card.features and card.target
-        data, thresholds = compiling.converted(card, self.original.model)
-        model = runtime.Compiled(change(data), card.features, card.target.classes)
+        data, thresholds = compile.converted(card, self.original.model)
+        model = onnx_session.Compiled(change(data), card.features, card.target.classes)
         return predictor.make(card, model), thresholds
 
     def proven(self, change=lambda data: data, rows=2000):
@@ -44,7 +45,7 @@ class Fitted(NamedTuple):
 
 def fitted(model, table, task):
     """The model after a fit to the table's columns but `y`, with gaps allowed where a training allows them."""
-    from ML.fitting import _with_gaps
+    from ML.training.fitting import _with_gaps
 
     names = [name for name in table if name != "y"]
     wanted = target.learn("y", table["y"], task)

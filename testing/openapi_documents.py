@@ -5,8 +5,9 @@ import os
 from itertools import combinations
 
 from ML.config.config import PROTOCOLS, settings
-from rest_api import classifier_api, openapi
+from rest_api import classifier_api
 from rest_api.application import create_app
+from rest_api.docs import openapi
 from rest_api.protocols import enabled
 
 ROUTES = {"AIP_HEALTH_ROUTE": "/vertex/health", "AIP_PREDICT_ROUTE": "/vertex:predict"}

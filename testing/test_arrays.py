@@ -13,7 +13,7 @@ import pytest
 from conftest import Server
 
 from ML.errors import Problem
-from rest_api.protocols import arrays
+from rest_api.protocols.invocations import arrays
 
 ROWS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3], [5.9, 3.0, 4.2, 1.5]]
 LABELS = ["setosa", "virginica", "versicolor"]

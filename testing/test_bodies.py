@@ -6,9 +6,9 @@ from contextlib import suppress
 import pytest
 from test_instances import of
 
-from ML import bodies
 from ML.config.config import settings
 from ML.errors import Invalid, TooLarge
+from ML.schema import json_size
 
 LEARNED = of()
 MB = 2**20
@@ -20,7 +20,7 @@ SHAPES = [b'"', b'\\"', b"\\", b"[", b"{", b" ", b'"\\', b'"instances" ', b'"ins
 def seconds(body):
     """Of the processor."""
     began = time.thread_time()
-    for read in (LEARNED.parse, lambda body, most: bodies.read(body, most, 7)):
+    for read in (LEARNED.parse, lambda body, most: json_size.read(body, most, 7)):
         with suppress(Invalid, TooLarge):
             read(body, 10**6)
     return time.thread_time() - began
@@ -47,16 +47,16 @@ def test_the_time_grows_in_proportion_to_the_body(shape, start):
 )
 @pytest.mark.parametrize("block", [1, 3, 64])
 def test_brackets_in_strings_are_text(body, outside, block, monkeypatch):
-    monkeypatch.setattr(bodies, "BLOCK", block)
-    assert b"".join(bodies.outside_strings(body)) == outside
+    monkeypatch.setattr(json_size, "BLOCK", block)
+    assert b"".join(json_size.outside_strings(body)) == outside
 
 
 def test_values_are_bounded_by_the_largest_body(monkeypatch):
     monkeypatch.setenv("MAX_BODY_MB", "1")
     settings.cache_clear()
     try:
-        assert len(bodies.read(b"[%s]" % b",".join([b"1.5"] * 80_000), 10**6, 1)) == 80_000
+        assert len(json_size.read(b"[%s]" % b",".join([b"1.5"] * 80_000), 10**6, 1)) == 80_000
         with pytest.raises(TooLarge, match="raise MAX_BODY_MB"):
-            bodies.read(b"[%s]" % b",".join([b"1.5"] * 90_000), 10**6, 1)
+            json_size.read(b"[%s]" % b",".join([b"1.5"] * 90_000), 10**6, 1)
     finally:
         settings.cache_clear()

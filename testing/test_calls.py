@@ -12,9 +12,9 @@ from conftest import eventually
 from fitted import fitted
 
 from ML.config.config import settings
-from ML.predictor import Predictor
-from rest_api import batching
-from rest_api.batching import Batches
+from ML.prediction.predictor import Predictor
+from rest_api.serving import batches as batching
+from rest_api.serving.batches import Batches
 
 
 class Echo:

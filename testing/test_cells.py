@@ -1,10 +1,10 @@
-"""Every line of the table of cell meanings (ML/cells.py): what is learned from text, and what a cell then means."""
+"""Every line of the table of cell meanings (ML/schema/cells.py): what is learned from text, and what a cell then means."""
 
 import math
 
 import pytest
 
-from ML import cells
+from ML.schema import cells
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ML.columns import Columns, Texts
+from ML.tables.columns import Columns, Texts
 
 PIECES = st.lists(st.lists(st.text(max_size=5) | st.none() | st.just(math.nan), min_size=1, max_size=9), min_size=1)
 

@@ -9,8 +9,10 @@ import pytest
 from conftest import Server, eventually
 from sklearn.datasets import make_classification
 
-from ML import estimators, gate, holdout, payload, store, training
 from ML.config.config import settings
+from ML.training import estimators, run
+from ML.training.stages import gate, holdout
+from ML.versions import model_file, store
 
 NAMES = list("abcdef")
 
@@ -41,7 +43,7 @@ def csv(X, y, target="y"):
 
 
 def train(X, y, force=False, target="y"):
-    return training.run("classifier", csv(X, y, target), target, "command", force)
+    return run.run("classifier", csv(X, y, target), target, "command", force)
 
 
 def held(X, y, share=0.2):
@@ -70,7 +72,7 @@ def test_ten_honest_retrains_on_the_old_table_and_new_rows_all_go_live_where_a_n
         went_live += store.current("classifier") == card.version
         drawn = np.random.default_rng(seed).random(len(X)) < 0.2
         new = estimators.load("classifier").build().fit(X[~drawn], y[~drawn])
-        old = payload.load(store.folder("classifier", before.version) / before.file, before.sha256)
+        old = model_file.load(store.folder("classifier", before.version) / before.file, before.sha256)
         naive += accuracy(old, X[drawn], y[drawn]) - accuracy(new, X[drawn], y[drawn]) > 0.01
     assert (went_live, naive) == (10, 10)
 

@@ -16,12 +16,12 @@ from pydantic import SecretStr
 from starlette.types import Message, Receive, Scope, Send
 
 from ML.config.config import Settings
-from rest_api.addresses import Proxies, network
-from rest_api.guesses import LIMIT, WINDOW, Guesses
-from rest_api.logs import Line
-from rest_api.security import Guard
+from rest_api.security.addresses import Proxies, network
+from rest_api.security.guard import Guard
+from rest_api.security.guesses import LIMIT, WINDOW, Guesses
+from rest_api.security.throttle import SLOWEST, delay
 from rest_api.server.extensions import CONNECTION
-from rest_api.throttle import SLOWEST, delay
+from rest_api.telemetry.request_log import Line
 
 BODY = json.dumps({"instances": [[5.1, 3.5, 1.4, 0.2]]})
 MINUTE = WINDOW / 1000

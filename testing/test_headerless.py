@@ -2,8 +2,8 @@
 
 import pytest
 
-from ML import headerless
 from ML.errors import Invalid
+from ML.tables import header as headerless
 
 NUMBERED = ["0", "1"]
 

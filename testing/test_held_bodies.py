@@ -17,7 +17,7 @@ import httpx2 as httpx
 import pytest
 from conftest import PASSWORD, USER, Server, eventually
 
-from rest_api import work
+from rest_api.http import work
 
 pytestmark = pytest.mark.alone
 

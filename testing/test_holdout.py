@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ML import holdout, schema
+from ML.schema import schema
+from ML.training.stages import holdout
 
 
 def table(rows=1000, seed=0):

@@ -8,7 +8,7 @@ import pytest
 from conftest import PASSWORD, USER, Server
 
 from ML.config.config import Settings
-from rest_api.hosts import MOST_BYTES, MOST_VERDICTS, Hosts
+from rest_api.security.hosts import MOST_BYTES, MOST_VERDICTS, Hosts
 
 LOCAL = [
     "localhost", "LOCALHOST:80", "localhost.", "api.localhost:8000", "127.0.0.1", "127.0.0.1:65535", "127.8.9.10",

@@ -5,10 +5,10 @@ import resource
 
 import pytest
 
-from ML import schema
 from ML.errors import Invalid, TooLarge
-from ML.instances import Instances
-from rest_api import errors
+from ML.schema import schema
+from ML.schema.json_rows import Instances
+from rest_api.http import errors
 
 COLUMNS = {
     "n": ["1.5", "", "3"],

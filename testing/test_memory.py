@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ML import memory
+from ML.training import memory
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from ML.names import Spelling, listed, short
+from ML.tables.names import Spelling, listed, short
 
 MANY = [f"column_{i}" for i in range(80_000)]
 

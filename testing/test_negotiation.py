@@ -116,7 +116,7 @@ def test_json_rows_may_be_answered_in_csv_too(server: Server) -> None:
 
 @pytest.mark.parametrize("value", [*NUMBERS, True, False, None, 7, float("nan")])
 def test_a_cell_is_what_the_json_has(value: Any) -> None:
-    from rest_api.csv_answers import cell
+    from rest_api.predictions.csv_answers import cell
 
     plain = None if value != value else value
     assert cell(value) == ("" if plain is None else json.dumps(plain))

@@ -17,9 +17,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from ML import estimators, payload
 from ML.config.config import settings
 from ML.errors import Problem
+from ML.training import estimators
+from ML.versions import model_file
 
 X, Y = np.arange(40.0).reshape(20, 2), np.array([0, 1] * 10)
 RAN: list[str] = []
@@ -51,8 +52,8 @@ def configure(monkeypatch):
 
 
 def reload(model, folder):
-    name, sha256 = payload.save(model, folder)
-    return payload.load(folder / name, sha256)
+    name, sha256 = model_file.save(model, folder)
+    return model_file.load(folder / name, sha256)
 
 
 def put(folder, name, data):
@@ -83,7 +84,7 @@ def renamed(module, name):
 def test_estimators_of_scikit_learn_come_back_as_they_were(model, tmp_path):
     model.fit(X, Y)
     assert (reload(model, tmp_path).predict(X) == model.predict(X)).all()
-    assert [path.name for path in tmp_path.iterdir()] == [payload.SKOPS]
+    assert [path.name for path in tmp_path.iterdir()] == [model_file.SKOPS]
 
 
 def test_a_class_of_the_users_own_module_is_trusted(fork, tmp_path):
@@ -100,8 +101,10 @@ def test_a_class_of_the_users_own_module_is_trusted(fork, tmp_path):
 
 @pytest.mark.parametrize("model", [Foreign(), FunctionTransformer(Foreign)])
 def test_a_type_of_another_package_is_not_saved_and_both_settings_are_named(model, tmp_path):
-    with pytest.raises(payload.Untrusted, match=r"Foreign.*name its types in TRUSTED_TYPES, or set ALLOW_JOBLIB=true"):
-        payload.save(model, tmp_path)
+    with pytest.raises(
+        model_file.Untrusted, match=r"Foreign.*name its types in TRUSTED_TYPES, or set ALLOW_JOBLIB=true"
+    ):
+        model_file.save(model, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -109,10 +112,10 @@ def test_a_type_of_another_package_is_loaded_when_the_setting_names_it(configure
     configure(TRUSTED_TYPES=f"other.Thing, {__name__}.Foreign")
     assert isinstance(reload(Foreign(), tmp_path), Foreign)
     assert RAN.pop()
-    file = put(tmp_path, payload.SKOPS, skops.io.dumps(Foreign()))
+    file = put(tmp_path, model_file.SKOPS, skops.io.dumps(Foreign()))
     configure(TRUSTED_TYPES="")
-    with pytest.raises(payload.Untrusted, match=r"types that are not trusted .*Foreign.*name them in TRUSTED_TYPES"):
-        payload.load(*file)
+    with pytest.raises(model_file.Untrusted, match=r"types that are not trusted .*Foreign.*name them in TRUSTED_TYPES"):
+        model_file.load(*file)
     assert not RAN
 
 
@@ -135,23 +138,23 @@ def test_a_type_of_another_package_is_loaded_when_the_setting_names_it(configure
     ],
 )
 def test_a_borrowed_name_is_refused_in_words(module, name, tmp_path):
-    with pytest.raises(payload.Untrusted, match="holds types that are not trusted"):
-        payload.load(*put(tmp_path, payload.SKOPS, renamed(module, name)))
+    with pytest.raises(model_file.Untrusted, match="holds types that are not trusted"):
+        model_file.load(*put(tmp_path, model_file.SKOPS, renamed(module, name)))
 
 
 @pytest.mark.parametrize(
     "damage", [lambda data: data[:-1], lambda data: data + b"\0", lambda data: b"", lambda data: data[::-1]]
 )
 def test_a_file_that_is_not_the_published_one_is_refused(damage, tmp_path):
-    name, sha256 = payload.save(SVC().fit(X, Y), tmp_path)
+    name, sha256 = model_file.save(SVC().fit(X, Y), tmp_path)
     (tmp_path / name).write_bytes(damage((tmp_path / name).read_bytes()))
-    with pytest.raises(payload.Untrusted, match="SHA-256 differs; train again or roll back"):
-        payload.load(tmp_path / name, sha256)
+    with pytest.raises(model_file.Untrusted, match="SHA-256 differs; train again or roll back"):
+        model_file.load(tmp_path / name, sha256)
 
 
 def test_a_file_that_is_gone_is_a_problem_in_words(tmp_path):
     with pytest.raises(Problem, match=r"model.skops"):
-        payload.load(tmp_path / payload.SKOPS, "0" * 64)
+        model_file.load(tmp_path / model_file.SKOPS, "0" * 64)
 
 
 def test_a_pickle_is_never_executed_unasked(tmp_path):
@@ -159,35 +162,35 @@ def test_a_pickle_is_never_executed_unasked(tmp_path):
         def __reduce__(self):
             return RAN.append, ("a pickle ran",)
 
-    for name in (payload.JOBLIB, payload.SKOPS):
+    for name in (model_file.JOBLIB, model_file.SKOPS):
         with pytest.raises(Exception, match=r"is a pickle, which can run any code|not a zip file"):
-            payload.load(*put(tmp_path, name, pickle.dumps(Bomb())))
+            model_file.load(*put(tmp_path, name, pickle.dumps(Bomb())))
     assert not RAN
 
 
 def test_joblib_saves_and_loads_where_the_setting_allows_it(configure, tmp_path):
     configure(ALLOW_JOBLIB="true")
     assert isinstance(reload(Foreign(), tmp_path), Foreign) and RAN.pop()
-    assert isinstance(joblib.load(tmp_path / payload.JOBLIB), Foreign) and RAN.pop()
+    assert isinstance(joblib.load(tmp_path / model_file.JOBLIB), Foreign) and RAN.pop()
     configure(ALLOW_JOBLIB="false")
     with pytest.raises(
-        payload.Untrusted, match="is a pickle, which can run any code; set ALLOW_JOBLIB=true if you trust it"
+        model_file.Untrusted, match="is a pickle, which can run any code; set ALLOW_JOBLIB=true if you trust it"
     ):
-        payload.load(tmp_path / payload.JOBLIB, "")
+        model_file.load(tmp_path / model_file.JOBLIB, "")
 
 
 def test_skops_is_used_even_where_joblib_is_allowed(configure, tmp_path):
     configure(ALLOW_JOBLIB="true")
-    assert payload.save(SVC(), tmp_path)[0] == payload.SKOPS
+    assert model_file.save(SVC(), tmp_path)[0] == model_file.SKOPS
 
 
 def test_what_neither_can_save_is_a_problem_in_words(configure, tmp_path):
     model = FunctionTransformer(lambda x: x)
-    with pytest.raises(payload.Untrusted, match="ALLOW_JOBLIB"):
-        payload.save(model, tmp_path)
+    with pytest.raises(model_file.Untrusted, match="ALLOW_JOBLIB"):
+        model_file.save(model, tmp_path)
     configure(ALLOW_JOBLIB="true")
     with pytest.raises(Problem, match="lambda"):
-        payload.save(model, tmp_path)
+        model_file.save(model, tmp_path)
     assert not list(tmp_path.iterdir())
 
 

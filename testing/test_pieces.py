@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_instances import COLUMNS, ROW, of
 
-from ML import instances, pieces
 from ML.errors import Invalid, TooLarge
+from ML.schema import json_pieces, json_rows
 
 TEXT = st.one_of(st.text(max_size=8), st.text('[]{},":\\ \n', min_size=1, max_size=12))
 EXTRA = st.recursive(TEXT | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner), max_leaves=6)
@@ -25,8 +25,8 @@ LEARNED = of()
 @pytest.fixture(autouse=True, params=[1, 100, 3000])
 def in_pieces(request, monkeypatch):
     """Even small bodies are cut."""
-    monkeypatch.setattr(instances, "WHOLE", 0)
-    monkeypatch.setattr(pieces, "PIECE", request.param)
+    monkeypatch.setattr(json_rows, "WHOLE", 0)
+    monkeypatch.setattr(json_pieces, "PIECE", request.param)
 
 
 def outcome(body):
@@ -40,7 +40,7 @@ def outcome(body):
 
 def whole(body, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(instances, "WHOLE", 10**9)
+        patch.setattr(json_rows, "WHOLE", 10**9)
         return outcome(body)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rest_api import prefer
+from rest_api.http import prefer
 
 
 @pytest.mark.parametrize(

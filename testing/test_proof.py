@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ML.compiled.proof import Different
+from ML.compiler.proof import Different
 from ML.src._boosting import encoder
 
 MODELS = {

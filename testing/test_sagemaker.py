@@ -13,7 +13,7 @@ import pytest
 from clients.asking import ask
 from conftest import ROOT, Server
 
-from ML import sagemaker
+from ML.training import sagemaker
 
 NAMES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 ROWS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]

@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from ML import schema, table
 from ML.errors import Invalid, TooLarge
+from ML.schema import schema
+from ML.tables import csv_table
 
 TRAINING = {
     "age": ["31", "42", "53", "64", "75"],
@@ -22,7 +23,7 @@ def learned(training=None):
 
 
 def read(of, csv, target=None, most=100):
-    columns, labels = of.from_table(table.read(csv.encode(), 1_000_000), target, most)
+    columns, labels = of.from_table(csv_table.read(csv.encode(), 1_000_000), target, most)
     return of.frame(columns), labels
 
 

@@ -176,7 +176,7 @@ def test_docs_may_be_closed_and_cors_opened(serve: Callable[..., Server]) -> Non
 def test_a_hot_route_refuses_what_it_would_not_run() -> None:
     from fastapi import Depends, Request, Response
 
-    from rest_api.routing import HotRoute
+    from rest_api.http.routes import HotRoute
 
     def who() -> str:
         return "anybody"

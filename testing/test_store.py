@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from ML import store
 from ML.config.config import settings
 from ML.errors import Conflict, NotFound, NotReady
+from ML.versions import store
 
 
 @pytest.fixture(autouse=True)

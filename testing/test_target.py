@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ML import target
 from ML.errors import Invalid
+from ML.schema import target
 
 
 def learn(column, task="classification"):

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import examples
 
-from ML import cells
 from ML.errors import Problem
-from ML.schema import Column, Schema
-from rest_api.protocols import inference, tensors
-from rest_api.protocols.contract import Contract
-from rest_api.protocols.tensors import LAYOUT
+from ML.schema import cells
+from ML.schema.schema import Column, Schema
+from rest_api.protocols.oip import infer_request, tensors
+from rest_api.protocols.oip.contract import Contract
+from rest_api.protocols.oip.tensors import LAYOUT
 
 MIXED = Schema(
     columns=(
@@ -39,9 +39,9 @@ def contract(schema: Schema) -> Contract:
 MODELS = {"mixed": contract(MIXED), "numbers": contract(NUMBERS)}
 
 
-def parse(inputs: Any, raw: bytes = b"", model: str = "mixed", **fields: Any) -> inference.Asked:
+def parse(inputs: Any, raw: bytes = b"", model: str = "mixed", **fields: Any) -> infer_request.Asked:
     text = json.dumps({"inputs": inputs, **fields}).encode()
-    return inference.parse(MODELS[model], text + raw, len(text) if raw else None, ROWS)
+    return infer_request.parse(MODELS[model], text + raw, len(text) if raw else None, ROWS)
 
 
 def binary(name: str, datatype: str, values: Any, shape: list[int] | None = None) -> tuple[dict[str, Any], bytes]:
@@ -160,7 +160,7 @@ def test_a_body_of_very_many_elements_is_refused_before_it_is_parsed(element: by
     body = head + b",".join([element] * 10**6) + b"]}]}"
     tracemalloc.start()
     with pytest.raises(Problem, match="more than"):
-        inference.parse(MODELS["numbers"], body, None, ROWS)
+        infer_request.parse(MODELS["numbers"], body, None, ROWS)
     assert tracemalloc.get_traced_memory()[1] < 4 * len(body)
     tracemalloc.stop()
 
@@ -197,7 +197,7 @@ def test_whatever_is_sent_is_parsed_or_refused(request: Any, raw: bytes, model: 
     """Rows that fit the schema, or a Problem in words; no other exception."""
     text = json.dumps(request).encode()
     try:
-        found = inference.parse(MODELS[model], text + raw, len(text) if announced else None, ROWS)
+        found = infer_request.parse(MODELS[model], text + raw, len(text) if announced else None, ROWS)
     except Problem as problem:
         assert 400 <= problem.status < 500 and str(problem)
         return

@@ -4,10 +4,11 @@ from functools import cache
 from typing import Any
 
 from ML.config.config import settings
-from rest_api.protocols import kserve, mlflow, oip, sagemaker, vertex
+from rest_api.protocols import kserve, mlflow, sagemaker, vertex
+from rest_api.protocols.oip import routes
 from rest_api.protocols.protocol import WRONG_INPUT, Protocol
 
-ALL = (oip.protocol, kserve.protocol, mlflow.protocol, sagemaker.protocol)
+ALL = (routes.protocol, kserve.protocol, mlflow.protocol, sagemaker.protocol)
 
 
 @cache

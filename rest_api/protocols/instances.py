@@ -6,10 +6,10 @@ from starlette.types import Scope
 
 from ML.config.config import settings
 from ML.errors import Invalid
-from ML.instances import Request
-from ML.predictor import Predictor
-from rest_api.content_types import check_content_type
-from rest_api.protocols import frames
+from ML.prediction.predictor import Predictor
+from ML.schema.json_rows import Request
+from rest_api.http.content_types import check_content_type
+from rest_api.protocols.invocations import dataframes
 
 
 def check_type(scope: Scope) -> None:
@@ -28,7 +28,7 @@ def parse(live: Predictor, body: bytes, forms: Sequence[str]) -> Request:
     except Invalid as error:
         if b"NaN" not in body and all(map(_of_a_row, error.errors)):
             raise
-    return frames.parse(live, body, forms)
+    return dataframes.parse(live, body, forms)
 
 
 def _of_a_row(error: dict[str, object]) -> bool:

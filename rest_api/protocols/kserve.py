@@ -7,16 +7,18 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.responses import RedirectResponse
 
-from ML import estimators
 from ML.config.config import settings
 from ML.errors import Problem
-from ML.instances import Request as Rows
-from ML.predictor import Predictor
-from rest_api import predictions, request_body, work
+from ML.prediction.predictor import Predictor
+from ML.schema.json_rows import Request as Rows
+from ML.training import estimators
 from rest_api.answers import bare
-from rest_api.protocols import events, frames, instances
+from rest_api.http import bodies, work
+from rest_api.http.routes import HotRoute, Json
+from rest_api.predictions import answering as predictions
+from rest_api.protocols import cloud_events, instances
+from rest_api.protocols.invocations import dataframes
 from rest_api.protocols.protocol import Protocol, words
-from rest_api.routing import HotRoute, Json
 
 FORMS = ("instances", "inputs")
 
@@ -86,10 +88,10 @@ async def predict(request: Request) -> Response:
     model = request.path_params["model"]
     live = await predictions.take(request, model)
     request.app.batches.check(live)
-    mode = events.mode(request.headers)
+    mode = cloud_events.mode(request.headers)
     if mode != "structured":
         instances.check_type(request.scope)
-    body = await request_body.read(request)
+    body = await bodies.read(request)
     asked = await work.run(len(body), _rows, live, body, mode)
     answer = await predictions.predict(request, live, asked.columns, asked.rows, asked.probabilities)
     return await work.run(len(body), _answered, bare(live.card, answer, asked.unused), model, mode)
@@ -102,14 +104,14 @@ async def explain(request: Request) -> Response:
     raise NotOffered(f"{model} has no explanations; ask /v1/models/{model}:predict for its predictions")
 
 
-def _rows(live: Predictor, body: bytes, mode: events.Mode) -> Rows:
+def _rows(live: Predictor, body: bytes, mode: cloud_events.Mode) -> Rows:
     if mode != "structured":
         return instances.parse(live, body, FORMS)
-    return frames.of_value(live, events.data(body, settings().max_rows, len(live.schema.names)), FORMS)
+    return dataframes.of_value(live, cloud_events.data(body, settings().max_rows, len(live.schema.names)), FORMS)
 
 
-def _answered(fields: dict[str, Any], model: str, mode: events.Mode) -> Response:
-    return events.answer(model, fields, mode) if mode else Json(to_json(fields, inf_nan_mode="null"))
+def _answered(fields: dict[str, Any], model: str, mode: cloud_events.Mode) -> Response:
+    return cloud_events.answer(model, fields, mode) if mode else Json(to_json(fields, inf_nan_mode="null"))
 
 
 router.routes.extend(hot.routes)

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
-from rest_api.protocols import invocations
+from rest_api.http.routes import HotRoute
+from rest_api.protocols.invocations import routes
 from rest_api.protocols.protocol import Protocol, words
-from rest_api.routing import HotRoute
 
 CODES = {
     401: "UNAUTHENTICATED",
@@ -32,15 +32,15 @@ class Error(BaseModel):
 
 
 for path in ("/ping", "/health"):
-    router.add_api_route(path, invocations.ping, summary="The default model can answer", response_class=Response)
+    router.add_api_route(path, routes.ping, summary="The default model can answer", response_class=Response)
 
 hot.add_api_route(
     "/invocations",
-    invocations.invoke,
+    routes.invoke,
     methods=["POST"],
     summary="Predict rows",
-    responses=invocations.ANSWERS,
-    openapi_extra=invocations.BODY,
+    responses=routes.ANSWERS,
+    openapi_extra=routes.BODY,
 )
 
 

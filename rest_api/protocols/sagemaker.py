@@ -1,15 +1,15 @@
 """SageMaker's container: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 
-Its training is ML/sagemaker.py.
+Its training is ML/training/sagemaker.py.
 """
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from ML.config.config import settings
-from rest_api.protocols import invocations
+from rest_api.http.routes import HotRoute
+from rest_api.protocols.invocations import routes
 from rest_api.protocols.protocol import Protocol, words
-from rest_api.routing import HotRoute
 
 MOST_MB = 100
 """What all requests of a batch transform that are under way may have together."""
@@ -33,17 +33,17 @@ class Execution(BaseModel):
     MaxPayloadInMB: int
 
 
-router.add_api_route("/ping", invocations.ping, summary="The default model can answer", response_class=Response)
+router.add_api_route("/ping", routes.ping, summary="The default model can answer", response_class=Response)
 
 # A real endpoint calls the first; boto3 with an endpoint_url the second, whose name is the endpoint's, not a model's.
 for path in ("/invocations", "/endpoints/{endpoint}/invocations"):
     hot.add_api_route(
         path,
-        invocations.invoke,
+        routes.invoke,
         methods=["POST"],
         summary="Predict rows",
-        responses=invocations.ANSWERS,
-        openapi_extra=invocations.BODY,
+        responses=routes.ANSWERS,
+        openapi_extra=routes.BODY,
     )
 
 

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from ML.card import Card
 from ML.config.config import Settings, settings
-from ML.predictor import Answer
-from rest_api import predictions, request_body, work
+from ML.prediction.predictor import Answer
+from ML.versions.card import Card
+from rest_api.http import bodies, work
+from rest_api.http.routes import HotRoute, Json
+from rest_api.predictions import answering as predictions
 from rest_api.protocols import instances
 from rest_api.protocols.protocol import Protocol, words
-from rest_api.routing import HotRoute, Json
 
 
 class Reason(BaseModel):
@@ -48,7 +49,7 @@ async def predict(request: Request) -> Response:
     live = await predictions.take(request, settings().default_model)
     request.app.batches.check(live)
     instances.check_type(request.scope)
-    body = await request_body.read(request)
+    body = await bodies.read(request)
     asked = await work.run(len(body), instances.parse, live, body, ("instances",))
     answer = await predictions.predict(request, live, asked.columns, asked.rows, asked.probabilities)
     return await work.run(len(body), _answered, live.card, answer)

@@ -18,7 +18,6 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from ML.config.config import settings
-from rest_api import metrics
 from rest_api.server.coroutine_runner import CoroutineRunner
 from rest_api.server.deadlines import Deadlines
 from rest_api.server.exchange import Exchange, Headers, answer
@@ -28,6 +27,7 @@ from rest_api.server.known_head import HeadMemory, KnownHead
 from rest_api.server.pool import HELD_BODIES, RETRY_SECONDS, pool_of
 from rest_api.server.request_parser import RequestParser
 from rest_api.server.write_buffer import BufferedTransport
+from rest_api.telemetry import counts
 
 log = logging.getLogger("fast_ml.connection")
 
@@ -326,7 +326,7 @@ class Connection(asyncio.Protocol):
         if self._last and exchange is None:  # what follows a request that closes the connection is nobody's
             return
         if refused.reason:
-            metrics.refused(refused.reason)
+            counts.refused(refused.reason)
         log.info("%s refused a request: %s", refused.status, refused)
         if exchange is None:
             self._answer_refusal(refused)
@@ -366,7 +366,7 @@ class Connection(asyncio.Protocol):
             self._refuse(Refused(408, said, "read timeout"))
 
     def _stuck(self) -> None:
-        metrics.refused("write timeout")
+        counts.refused("write timeout")
         self._deaf = True
         self.transport.abort()
 

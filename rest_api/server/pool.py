@@ -6,9 +6,9 @@ from functools import cache
 from typing import Any, Protocol
 
 from ML.config.config import settings
-from rest_api import metrics
 from rest_api.server.exchange import CLOSE, Headers, lines
 from rest_api.server.write_buffer import WriteBuffer
+from rest_api.telemetry import counts
 
 
 class Connection(Protocol):
@@ -51,7 +51,7 @@ class Pool:
     def hold(self, size: int) -> bool:
         """Count bytes of bodies that are kept. Return whether there is room for them."""
         if self._held + size > self._max_held:
-            metrics.refused("held bodies")
+            counts.refused("held bodies")
             return False
         self._held += size
         return True
@@ -62,7 +62,7 @@ class Pool:
 
     def make_room(self, new: Connection, others: Iterable[Any]) -> None:
         """Close a connection for this one: the oldest that sent nothing, one between two requests, or this one."""
-        metrics.refused("connections")
+        counts.refused("connections")
         oldest = next(iter(self.silent))
         if oldest is not new:
             oldest.transport.close()

@@ -10,8 +10,8 @@ import uvicorn
 from uvicorn_worker import UvicornWorker
 
 from ML.config.config import settings
-from rest_api import exposition
 from rest_api.server.connection import Connection
+from rest_api.telemetry import prometheus
 
 CLOSE = (b"connection", b"close")
 BOOT_ERROR = 3
@@ -53,7 +53,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
     """Which of the workers' places it has; gunicorn-config.py gives it before the fork."""
 
     async def _serve(self) -> None:
-        exposition.place = lambda: self.place
+        prometheus.place = lambda: self.place
         self.config.app = self.wsgi
         server = Server(self.config)
         self._install_sigquit_handler()

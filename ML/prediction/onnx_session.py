@@ -1,0 +1,116 @@
+"""A compiled model in ONNX Runtime, which is imported with the first one: its threads would not survive a fork."""
+
+from collections.abc import Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ML.prediction import arrays
+from ML.schema.schema import Schema
+from ML.versions import model_file
+
+LIBRARY = "onnxruntime"
+FATAL = 4
+MOST_ROWS = 1000
+"""In one run; more are cut, so that what a model needs on the way (rows by support vectors) stays small."""
+
+Feed = dict[str, NDArray[Any]]
+
+
+class Unusable(Exception):
+    """A compiled file that can't be served here, and why: the original answers in its place."""
+
+
+class Compiled:
+    """A session, fed with columns; `classes` are the labels in the order of its probabilities, None for values."""
+
+    def __init__(self, data: bytes, schema: Schema, classes: Sequence[Any] | None) -> None:
+        self._session = _session(data)
+        self._classes = classes
+        texts = [column.kind == "text" for column in schema.columns]
+        read = {given.name for given in self._session.get_inputs()}
+        self._numbers = [place for place, text in enumerate(texts) if not text] if "numbers" in read else []
+        self._texts = [place for place, text in enumerate(texts) if text] if "text" in read else []
+        self._plain = self._numbers == list(range(len(texts)))
+        messages = self._session.get_modelmeta().custom_metadata_map
+        outputs = [output.name for output in self._session.get_outputs()]
+        self._guards = [messages[name] for name in outputs if name in messages]
+        guards = [name for name in outputs if name in messages]
+        self._label = [outputs[0], *guards]
+        self._both = [*outputs[:2], *guards]
+
+    def table(self, columns: Sequence[Sequence[Any]]) -> Feed:
+        """Converted values, a sequence for each column, as the inputs of the graph."""
+        feed: Feed = {}
+        if self._plain:
+            feed["numbers"] = arrays.array(columns)
+        elif self._numbers:
+            feed["numbers"] = arrays.array([columns[place] for place in self._numbers])
+        if self._texts:
+            # A gap is NaN or None.
+            words = [[word if isinstance(word, str) else "" for word in columns[place]] for place in self._texts]
+            feed["text"] = np.array(words, dtype=object).T
+        return feed
+
+    def answer(self, feed: Feed, probabilities: bool) -> tuple[list[Any], list[list[float]] | None]:
+        """Labels or values, and the probabilities if wanted. Raises ValueError for rows that the original refuses."""
+        rows = max(map(len, feed.values()))
+        if rows <= MOST_ROWS:
+            return self._answer(feed, probabilities)
+        labels: list[Any] = []
+        shares: list[list[float]] = []
+        for first in range(0, rows, MOST_ROWS):
+            part = {name: values[first : first + MOST_ROWS] for name, values in feed.items()}
+            found, beside = self._answer(part, probabilities)
+            labels += found
+            shares += beside or ()
+        return labels, shares if probabilities else None
+
+    def _answer(self, feed: Feed, probabilities: bool) -> tuple[list[Any], list[list[float]] | None]:
+        answer, *others = self._session.run(self._both if probabilities else self._label, feed)
+        if self._guards:
+            for message, doubt in zip(self._guards, others[-len(self._guards) :], strict=True):
+                if doubt != 0:
+                    raise ValueError(message)
+        classes = self._classes
+        if classes is None:
+            return answer.ravel().tolist(), None
+        return [classes[place] for place in answer.tolist()], others[0].tolist() if probabilities else None
+
+
+def load(path: Path, sha256: str, version: str, schema: Schema, classes: Sequence[Any] | None) -> Compiled:
+    """The compiled model in a file. Raises Unusable, and Untrusted where its bytes are not what was published."""
+    if not version or version != installed():
+        raise Unusable(f"it was compiled for {LIBRARY} {version}, and here is {installed() or 'none'}")
+    if not path.exists():
+        raise Unusable(f"{path} is not there")
+    data = model_file.read(path, sha256)
+    try:
+        return Compiled(data, schema, classes)
+    except Exception as error:
+        raise Unusable(f"{LIBRARY} can't run {path}: {error}") from error
+
+
+@cache
+def installed() -> str:
+    """The version of ONNX Runtime, empty where there is none."""
+    try:
+        return metadata.version(LIBRARY)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _session(data: bytes) -> Any:
+    import onnxruntime  # here, because it starts threads
+
+    onnxruntime.set_default_logger_severity(FATAL)
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    # More threads would change the order of sums, and wait for each other.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = FATAL
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])

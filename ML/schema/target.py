@@ -1,0 +1,192 @@
+"""The target column: what a model learns to predict, and how its labels go back to the caller."""
+
+import re
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from ML.errors import Invalid
+from ML.schema import cells
+
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+
+BLOCK = 10_000
+"""Cells that are converted at once."""
+SHOWN = 5
+"""Rows that a message names."""
+
+Task = Literal["classification", "regression"]
+
+
+class Target(BaseModel, frozen=True):
+    """Name, task and type of the target. `classes` are the labels in the order of the model's probabilities."""
+
+    name: str
+    task: Task
+    type: Literal["integer", "number", "boolean", "string"]
+    classes: tuple[bool | int | float | str, ...] | None = None
+
+    def convert(self, column: Sequence[str]) -> NDArray[Any]:
+        """Text cells as `y`, shape (rows,). Raises Invalid, naming the rows that are no such value or none."""
+        return self._array(enumerate(column, 1))
+
+    def known(self, column: Sequence[str]) -> tuple[Sequence[int], Sequence[Any]]:
+        """The places of the rows that have a target, and their targets. Raises Invalid like `convert`."""
+        if self.type == "string" and all(map(str.strip, column)):
+            return range(len(column)), column
+        kind: cells.Kind = "number" if self.type in ("integer", "number") else "date"
+        places = array("I", (place for place, cell in enumerate(column) if not cells.is_gap(cell, kind)))
+        rows = ((row, cell) for row, cell in enumerate(column, 1) if not cells.is_gap(cell, kind))
+        return places, self._array(rows)  # type: ignore[return-value]
+
+    def _array(self, rows: Iterator[tuple[int, str]]) -> NDArray[Any]:
+        """The values of rows, which are numbered. A million would take 60 MB as a list."""
+        dtype = {"integer": np.int64, "number": np.float64, "boolean": np.bool_, "string": object}[self.type]
+        parts: list[NDArray[Any]] = [np.array([], dtype)]
+        errors: list[dict[str, Any]] = []
+        count = 0
+        while block := list(islice(rows, BLOCK)):
+            values = []
+            for row, cell in block:
+                try:
+                    values.append(self._value(cell))
+                except ValueError as error:
+                    count += 1
+                    if len(errors) < Invalid.most:
+                        errors.append(self._wrong(row, cell, error))
+            if count >= Invalid.counted:
+                raise Invalid(errors, count, whole=False)
+            parts.append(np.array(values, None if values and self.type == "integer" else dtype))
+        if errors:
+            raise Invalid(errors, count)
+        return np.concatenate(parts)
+
+    def _wrong(self, row: int, cell: str, error: ValueError) -> dict[str, Any]:
+        message = f"row {row}, {self.name}: {error}"
+        loc = ["body", "csv_file", row, self.name]
+        return {"loc": loc, "msg": message, "type": "target_invalid", "input": cell[:1000]}
+
+    def _value(self, cell: str) -> Any:
+        if not cell.strip():
+            raise ValueError("the target is missing")
+        if self.type == "boolean":
+            return bool(cells.flag(("false", "true"))(cell))
+        if self.type == "string":
+            return cell
+        value = cells.number(cell)
+        if self.type == "integer" and _INTEGER.fullmatch(cell.strip()):
+            return int(cell)
+        if value != value:
+            raise ValueError("the target is missing")
+        return int(value) if self.type == "integer" and value.is_integer() else value
+
+    def to_model(self, y: NDArray[Any]) -> NDArray[Any]:
+        """What `fit` gets. Labels such as 0.5 go in as text: scikit-learn takes fractions for a regression."""
+        return np.array([repr(v) for v in y.tolist()], dtype=object) if self._as_text else y
+
+    def from_model(self, labels: NDArray[Any]) -> list[Any]:
+        """Predictions as Python values of the target's own type, whatever array or dtype the model answered."""
+        values: list[Any] = np.asarray(labels).ravel().tolist()
+        return [float(value) for value in values] if self._as_text else values
+
+    @property
+    def _as_text(self) -> bool:
+        return self.task == "classification" and self.type == "number"
+
+
+def learn(name: str, column: Sequence[str], task: Task | None, field: str = "target_variable") -> Target:
+    """What kind of target a column is. Without a task (a plain object with fit and predict) the values decide.
+
+    Raises Invalid for gaps, one class, a class for each row, and a target that is not of the task's kind.
+    """
+    kind, words = cells.learn(column) or ("text", ())
+    _check_gaps(name, column, "number" if kind == "number" else "date", field)
+    if kind == "number":  # refuses what no float holds, by row
+        Target(name=name, task="regression", type="number").convert(column)
+    kind_of = _type(kind, words, column)
+    task = task or ("regression" if kind_of == "number" else "classification")
+    target = Target(name=name, task=task, type=kind_of)
+    (_check_regression if task == "regression" else _check_classes)(target, column, field)
+    return target
+
+
+def _check_gaps(name: str, column: Sequence[str], kind: cells.Kind, field: str) -> None:
+    gaps = (row for row, cell in enumerate(column, 1) if cells.is_gap(cell, kind))
+    if first := list(islice(gaps, SHOWN + 1)):
+        count = len(first) + sum(1 for _ in gaps)
+        raise _wrong(
+            field, f"the target {name} is missing in {count} rows, first in {_rows(first)}; fill or remove them"
+        )
+
+
+def _type(kind: str, words: Sequence[str], column: Sequence[str]) -> Literal["integer", "number", "boolean", "string"]:
+    if tuple(words) == ("false", "true"):
+        return "boolean"
+    if kind == "number" or tuple(words) == ("0", "1"):
+        return "integer" if all(map(_is_integer, column)) else "number"
+    return "string"
+
+
+def _check_regression(target: Target, column: Sequence[str], field: str) -> None:
+    if target.type in ("boolean", "string"):
+        wrong = next(((row, cell) for row, cell in enumerate(column, 1) if not _is_number(cell)), (1, column[0]))
+        raise _wrong(
+            field,
+            f"a regression needs numbers, but {target.name} is {wrong[1][:60]!r} in row {wrong[0]}; "
+            "choose another target or a classifier",
+        )
+
+
+def _check_classes(target: Target, column: Sequence[str], field: str) -> None:
+    classes, rows = _count_classes(target, column), len(column)
+    if classes == 1:
+        raise _wrong(
+            field, f"the target {target.name} has one class only, {column[0][:60]!r}; a classifier needs two or more"
+        )
+    if classes == rows:
+        raise _wrong(
+            field,
+            f"the target {target.name} has as many classes as rows ({rows}): "
+            "is it an identifier, or a number for a regressor?",
+        )
+    if target.type == "number" and classes > max(20, rows // 10):
+        raise _wrong(
+            field,
+            f"the target {target.name} looks continuous ({classes} different numbers in {rows} rows); "
+            "train a regressor",
+        )
+
+
+def _count_classes(target: Target, column: Sequence[str]) -> int:
+    """How many different labels there are; of texts by their hashes, which take less memory than a set of them."""
+    if target.type != "string":
+        return len(np.unique(target.convert(column)))
+    return len(np.unique(np.fromiter(map(hash, column), np.int64, len(column))))
+
+
+def _is_integer(cell: str) -> bool:
+    """Whether numpy's int64 holds it; from text, so that two large numbers that one float stands for stay two."""
+    value = int(cell) if _INTEGER.fullmatch(cell.strip()) else cells.number(cell)
+    return float(value).is_integer() and -(2**63) <= value < 2**63
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        cells.number(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _rows(rows: list[int]) -> str:
+    shown = ", ".join(map(str, rows[:SHOWN]))
+    return f"row {shown}" if len(rows) == 1 else f"rows {shown}{', ...' if len(rows) > SHOWN else ''}"
+
+
+def _wrong(field: str, message: str) -> Invalid:
+    return Invalid.at("body", field, msg=message, type="target_invalid")

@@ -1,0 +1,33 @@
+"""An answer that refuses a request before its body is read, and closes the connection."""
+
+import asyncio
+from typing import NamedTuple
+
+from pydantic_core import to_json
+from starlette.types import Receive, Scope, Send
+
+from rest_api.http.prefix import route_path
+from rest_api.protocols import enabled
+from rest_api.telemetry import counts
+
+
+class Refusal(NamedTuple):
+    """Status, the reason that is counted in the metrics, the message, further headers, seconds to wait before it."""
+
+    status: int
+    reason: str
+    detail: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    delay: float = 0.0
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer at once, or after the delay, and close the connection without waiting for the body."""
+        counts.refused(self.reason)
+        if self.delay:
+            await asyncio.sleep(self.delay)
+        body = to_json(enabled.error(route_path(scope), self.status, self.detail))
+        length = (b"content-length", str(len(body)).encode())
+        headers = [(b"content-type", b"application/json"), length, (b"connection", b"close"), *self.headers]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        # The server reads on for a while before it closes: a reset might cost the client its answer.
+        await send({"type": "http.response.body", "body": body})
