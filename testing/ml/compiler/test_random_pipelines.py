@@ -1,0 +1,39 @@
+"""Random pipelines over random tables: compiled, they answer like scikit-learn, or are not used."""
+
+import numpy as np
+import pytest
+from hypothesis import given, reject
+from hypothesis import strategies as st
+from pipelines import EVERY, PREPARATIONS, alike, answered, build, fit
+from sklearn.pipeline import make_pipeline
+from strategies import examples, tables
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@examples(60, 12)
+@given(st.data())
+def test_a_random_pipeline_over_a_random_table_answers_like_scikit_learn_or_is_not_used(tmp_path, task, data):
+    """The table is odd on purpose: what differs by rounding alone may be refused by the proof, but never be served."""
+    table = data.draw(tables("classifier" if task == "classification" else "regressor"))
+    names = [name for each, name in EVERY if each == task]
+    prepared = data.draw(st.sampled_from(sorted(PREPARATIONS)))
+    model = make_pipeline(PREPARATIONS[prepared](), build(task, data.draw(st.sampled_from(names))))
+    try:
+        found = fit(model, table, task)
+    except (ValueError, TypeError, np.linalg.LinAlgError):
+        reject()
+    entry = found.published(tmp_path)
+    assert entry.used or entry.why
+    if not entry.used:
+        return
+    made, _ = found.converted()
+    other = data.draw(tables("classifier" if task == "classification" else "regressor"))
+    for rows in (found.X, found.X.sample(frac=1, random_state=1)):
+        columns = [rows.iloc[:, place].tolist() for place in range(rows.shape[1])]
+        for place, column in enumerate(found.original.schema.columns):
+            if column.kind == "number" and "n" in other:
+                columns[place] = [float(value) * 1.7 for value in other["n"]][: len(rows)]
+                columns[place] += rows.iloc[len(columns[place]) :, place].tolist()
+        for want, have in zip(answered(found.original, columns), answered(made, columns), strict=True):
+            assert alike(want, have)

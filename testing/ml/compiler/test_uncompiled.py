@@ -1,0 +1,122 @@
+"""What is not compiled, or answers otherwise when it is, is served by scikit-learn, and says why in a sentence."""
+
+import numpy as np
+import pytest
+from fitted_models import people
+from pipelines import PREPARATIONS, alike, answered, fit, imputed, mixed
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+)
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    StandardScaler,
+)
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+from ML.compiler import compile
+from ML.compiler.graph import Unsupported
+from ML.prediction.predictor import CannotPredict
+from ML.src._boosting import encoder
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (lambda: KNeighborsClassifier(), "KNeighborsClassifier has no compiled form"),
+        (lambda: VotingClassifier([("a", SVC())]), "VotingClassifier has no compiled form"),
+        (lambda: make_pipeline(FunctionTransformer(np.abs), SVC()), "FunctionTransformer with a function"),
+        (lambda: SVC(kernel=lambda a, b: a @ b.T), "SVC with such a kernel"),
+        (lambda: HistGradientBoostingClassifier(categorical_features=[0]), "categorical_features"),
+        (lambda: GradientBoostingClassifier(init=LogisticRegression()), "init estimator"),
+    ],
+)
+def test_what_has_no_compiled_form_says_so_in_a_sentence(model, said, tmp_path):
+    entry = fit(make_pipeline(PREPARATIONS["scaled"](), model()), people(classes=2), "classification").published(
+        tmp_path
+    )
+    assert not entry.used and said in entry.why and not list(tmp_path.iterdir())
+
+
+class Rounding(LinearRegression):
+    """Answers otherwise than the class that it comes from."""
+
+    def predict(self, X):
+        return super().predict(X).round()
+
+
+class Passing(StandardScaler):
+    """Learns nothing of what the class learns that it comes from."""
+
+    def fit(self, X, y=None):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X, copy=None):
+        return X
+
+
+def test_a_class_that_answers_otherwise_than_its_parent_is_served_by_scikit_learn_and_noted(tmp_path):
+    found = fit(make_pipeline(PREPARATIONS["scaled"](), Rounding()), people(classes=0), "regression")
+    entry = found.published(tmp_path)
+    assert not entry.used and "rows of the training get answers that differ by" in entry.why
+    assert found.original.card.notes == [f"it is not served compiled: {entry.why}"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_converter_that_fails_does_not_fail_the_training(tmp_path):
+    model = make_pipeline(mixed(imputed(), "drop"), Passing(), LinearRegression())
+    entry = fit(model, people(classes=0), "regression").published(tmp_path)
+    assert not entry.used and entry.why.startswith("It could not be compiled: AttributeError: ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_slower_with_any_number_of_rows_is_not_used():
+    faster, slower = {"original": 2.0, "compiled": 1.0}, {"original": 1.0, "compiled": 1.2}
+    assert compile.slower({"1": faster, "10000": faster}) == ""
+    said = compile.slower({"1": faster, "10000": slower})
+    assert said == "It is slower: 10000 rows take 1.2 s compiled and 1.0 s as they are"
+
+
+def test_text_that_meets_numbers_is_unsupported():
+    found = fit(DecisionTreeClassifier(), {"n": [str(i) for i in range(20)], "y": ["a", "b"] * 10}, "classification")
+    found.original.card.features = fit(
+        encoder_only(), {"n": ["x", "y"] * 10, "y": ["a", "b"] * 10}, "classification"
+    ).original.schema
+    with pytest.raises(Unsupported, match="The text of n is not encoded"):
+        found.converted()
+
+
+def encoder_only():
+    return make_pipeline(encoder(), DecisionTreeClassifier())
+
+
+def test_a_value_that_the_encoder_refuses_is_refused_and_named():
+    model = make_pipeline(mixed(imputed(), OneHotEncoder()), LogisticRegression(max_iter=20))
+    found = fit(model, people(classes=2), "classification")
+    made, _ = found.converted()
+    row = [[value] for value in found.X.iloc[0].tolist()]
+    want, have = answered(found.original, row), answered(made, row)
+    assert None not in want and all(map(alike, want, have))
+    row[5] = ["Atlantis"]
+    with pytest.raises(CannotPredict, match="a value of town, grade is none that it has seen"):
+        made.predict(made.table(row))
+
+
+@pytest.mark.parametrize("number", [1e39, -1e39, 1e308])
+def test_a_number_that_float32_can_not_hold_is_refused_where_scikit_learn_refuses_it(number):
+    found = fit(make_pipeline(encoder(), RandomForestClassifier(3)), people(), "classification")
+    made, _ = found.converted()
+    row = [[value] for value in found.X.iloc[0].tolist()]
+    row[1] = [number]
+    assert answered(found.original, row) == answered(made, row) == (None, None)
