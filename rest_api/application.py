@@ -19,10 +19,12 @@ from ML.config.config import settings
 from ML.errors import Problem
 from ML.training import estimators
 from rest_api.docs import routes as docs
-from rest_api.http import errors
+from rest_api.http.errors import Errors
 from rest_api.http.hot_paths import HotLane
-from rest_api.http.prefix import Prefix
+from rest_api.http.paths import Prefix
+from rest_api.protocols import enabled
 from rest_api.protocols.enabled import protocols
+from rest_api.security.access import Access
 from rest_api.security.guard import Guard
 from rest_api.security.page_headers import PageHeaders
 from rest_api.serving.batches import Batches
@@ -74,8 +76,11 @@ class Application(FastAPI):
         super().__init__(**options)
         given = settings()
         self.state.draining = False
-        self.lane = HotLane(self, PageHeaders(super().__call__))
-        front: ASGIApp = Guard(self.lane, given)
+        errors = Errors(enabled.error)
+        errors.install(self)
+        self.lane = HotLane(self, PageHeaders(super().__call__), errors)
+        access = Access.of(given.docs_public, enabled.routes(), enabled.open_routes())
+        front: ASGIApp = Guard(self.lane, given, access, enabled.error)
         if given.cors_origins:
             front = CORSMiddleware(
                 front,
@@ -84,7 +89,7 @@ class Application(FastAPI):
                 allow_headers=["Authorization", "Content-Type"],
                 expose_headers=["X-Request-ID"],
             )
-        front = request_log.RequestLog(front, given.log_format)
+        front = request_log.RequestLog(front, given.log_format, errors.bug)
         self.front = Prefix(front, given.root_path) if given.root_path else front
 
     def hot(self, scope: Scope) -> ASGIApp | None:
@@ -109,7 +114,6 @@ def create_app(*routers: APIRouter) -> FastAPI:
         lifespan=lifespan,
         telemetry={"auto_configure": True},  # by the OTEL_* variables; without an endpoint there, nothing
     )
-    errors.install(app)
     chosen = [protocol.router for protocol in protocols() if protocol.chosen]
     others = [protocol.router for protocol in protocols() if not protocol.chosen]
     # Not include_router: it hides the routes from the hot lane, and these routers have no prefix for it to add.

@@ -12,9 +12,10 @@ from rest_api.answers import CardView, Health, ModelView, Prediction, Promotion,
 from rest_api.application import create_app
 from rest_api.http import bodies
 from rest_api.http import prefer as prefer_header
-from rest_api.http.routes import BodyRoute, HotRoute, TrainRoute
+from rest_api.http.routes import BodyRoute, HotRoute
 from rest_api.predictions import answering
 from rest_api.training import jobs
+from rest_api.training.routes import TrainRoute
 
 trainings = APIRouter(route_class=TrainRoute, tags=["CSV"])
 hot = APIRouter(route_class=HotRoute)

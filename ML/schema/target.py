@@ -12,6 +12,8 @@ from pydantic import BaseModel
 
 from ML.errors import Invalid
 from ML.schema import cells
+from ML.tables.csv_table import Table, hint
+from ML.tables.names import LONGEST, Spelling, listed, short
 
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 
@@ -190,3 +192,16 @@ def _rows(rows: list[int]) -> str:
 
 def _wrong(field: str, message: str) -> Invalid:
     return Invalid.at("body", field, msg=message, type="target_invalid")
+
+
+def check_target(table: Table, name: str) -> None:
+    """Raises Invalid where the table has no such column."""
+    if name in table.header:
+        return
+    if len(name) > LONGEST:
+        message = f"target_variable has {len(name):,} characters; a column's name has at most {LONGEST:,}"
+    else:
+        close = Spelling().similar(name, table.header)
+        meant = f"; did you mean {short(close[0])}? " if close else ". "
+        message = f"there is no column {short(name)}{meant}The columns are {listed(table.header)}" + hint(table.header)
+    raise Invalid.at("body", "target_variable", type="missing_column", input=name[:LONGEST], msg=message)

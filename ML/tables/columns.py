@@ -8,8 +8,6 @@ from typing import Any, overload
 
 import numpy as np
 
-from ML.schema.cells import Kind
-
 
 class Texts(Sequence[Any]):
     """Text cells. A list of a million would take 60 MB, and more for each character."""
@@ -66,7 +64,7 @@ class Texts(Sequence[Any]):
 class Columns:
     """Converted columns of these kinds. A single piece, which most requests are, is kept as it is."""
 
-    def __init__(self, kinds: Sequence[Kind], missing: Any = np.nan) -> None:
+    def __init__(self, kinds: Sequence[str], missing: Any = np.nan) -> None:
         """`missing` stands for a text that is empty."""
         self.rows = 0
         self.parts: list[Sequence[Any]] = []

@@ -10,7 +10,6 @@ from itertools import islice
 from typing import Any
 
 from ML.errors import Invalid, TooLarge
-from ML.schema import cells
 from ML.tables import names, upload
 from ML.tables.columns import Texts
 from ML.tables.names import listed, short
@@ -170,16 +169,17 @@ def first_rows(found: Upload, separator: str, most: int) -> list[list[str]]:
 
 def hint(header: Sequence[str]) -> str:
     """What to add where names are missing: a question, if most names are numbers, as only a row's or years are."""
-
-    def is_number(name: str) -> bool:
-        try:
-            return not math.isnan(cells.number(name))
-        except ValueError:
-            return False
-
     if 2 * sum(map(is_number, header)) <= len(header):
         return ""
     return f"; is the header missing? The first line is {','.join(header)[:60]} and must name the columns"
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a finite decimal number."""
+    try:
+        return math.isfinite(float(cell)) and "_" not in cell and cell.isascii()
+    except ValueError:
+        return False
 
 
 def check_rows(rows: int, most: int) -> None:

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from ML.errors import Invalid
 from ML.tables import csv_table, upload
-from ML.tables.csv_table import SEPARATORS, Table
+from ML.tables.csv_table import SEPARATORS, Table, is_number
 from ML.tables.names import listed
 from ML.tables.upload import Upload
 
@@ -52,15 +52,6 @@ def _is_header(first: Sequence[str], names: Sequence[str], target: str) -> bool:
             raise Invalid.at(FIELD, 1, type="csv_invalid", msg=message)
         return True
     return not there.isdisjoint([*names, target]) and not any(map(is_number, cells))
-
-
-def is_number(cell: str) -> bool:
-    """Whether this cell is a number."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _cells(count: int) -> str:

@@ -14,8 +14,7 @@ from ML.config.config import settings
 from ML.errors import Invalid, Problem
 from ML.prediction import arrays, predictor
 from ML.schema import schema, target
-from ML.tables.csv_table import Table, hint, read
-from ML.tables.names import LONGEST, Spelling, listed, short
+from ML.tables.csv_table import Table, read
 from ML.training import estimators
 from ML.training.stages import gate, holdout
 from ML.versions import model_file, store
@@ -65,7 +64,7 @@ def fit(card: Card, data: bytes) -> None:
 def check(model: str, data: bytes, target_variable: str) -> None:
     """Refuses at once what can be told from the table and its target. Raises Invalid and TooLarge."""
     table, estimator = read(data, settings().max_body_bytes), estimators.load(model).build()
-    check_target(table, target_variable)
+    target.check_target(table, target_variable)
     _target(table.column(target_variable, settings().max_rows), target_variable, estimator)
 
 
@@ -79,7 +78,7 @@ def _target(labels: Sequence[str], name: str, model: Any) -> target.Target:
 
 def _learn(card: Card, table: Table, model: Any) -> tuple[pd.DataFrame, Any]:
     """Puts what the table teaches on the card; the features and the target of its rows."""
-    check_target(table, card.target_variable)
+    target.check_target(table, card.target_variable)
     columns = table.columns(settings().max_rows)
     labels = columns.pop(table.header.index(card.target_variable))
     card.target = _target(labels, card.target_variable, model)
@@ -88,19 +87,6 @@ def _learn(card: Card, table: Table, model: Any) -> tuple[pd.DataFrame, Any]:
     card.notes += [f"the column {name} is empty and was ignored" for name in card.features.ignored]
     card.notes += [f"{name} was ignored" for name in table.unnamed]
     return X, card.target.convert(labels)
-
-
-def check_target(table: Table, name: str) -> None:
-    """Raises Invalid where the table has no such column."""
-    if name in table.header:
-        return
-    if len(name) > LONGEST:
-        message = f"target_variable has {len(name):,} characters; a column's name has at most {LONGEST:,}"
-    else:
-        close = Spelling().similar(name, table.header)
-        meant = f"; did you mean {short(close[0])}? " if close else ". "
-        message = f"there is no column {short(name)}{meant}The columns are {listed(table.header)}" + hint(table.header)
-    raise Invalid.at("body", "target_variable", type="missing_column", input=name[:LONGEST], msg=message)
 
 
 def _fit(model: Any, X: pd.DataFrame, y: Any) -> None:

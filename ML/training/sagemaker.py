@@ -17,8 +17,7 @@ from ML.config.config import settings
 from ML.errors import Invalid, Problem
 from ML.schema.cells import GAPS
 from ML.tables import csv_table, upload
-from ML.tables.csv_table import Table
-from ML.tables.header import is_number
+from ML.tables.csv_table import Table, is_number
 from ML.training import run
 
 log = logging.getLogger("fast_ml.training")

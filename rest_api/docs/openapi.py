@@ -13,7 +13,7 @@ from rest_api.docs import model_docs, portable
 from rest_api.docs.portable import PREFIX, REF, Part
 from rest_api.protocols import enabled
 from rest_api.protocols.protocol import Protocol
-from rest_api.security.guard import DOCS, HEALTH
+from rest_api.security.access import DOCS, HEALTH
 
 FASTAPI_ERROR = {"$ref": REF.format(model="HTTPValidationError")}
 NOTE = " Without credentials this document has neutral examples; with credentials, those that the models learned."

@@ -1,5 +1,6 @@
 """Every error as JSON in FastAPI's shape: one handler for each kind."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -10,62 +11,66 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from ML.errors import Invalid, Problem
-from rest_api.http.prefix import route_path
-from rest_api.protocols import enabled
+from rest_api.http.paths import route_path
 from rest_api.telemetry import counts
 
+TOO_LARGE = "The body is larger than allowed; send it in parts, gzip the CSV, or raise MAX_BODY_MB"
 
-def install(app: FastAPI) -> None:
-    """Registers the handlers."""
-    app.add_exception_handler(Problem, problem)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, _bug)
+Shape = Callable[[str, int, Any], tuple[int, dict[str, Any]]]
+"""From path, status and detail to the status and body that the protocol of the path has for the error."""
 
 
-def answer(scope: Scope, status: int, detail: Any, headers: dict[str, str] | None = None) -> Response:
-    """`{"detail": ...}`, or the status and body of the path's protocol.
+class Errors:
+    """Answers for all that can go wrong, safe for JSON whatever a caller sent: NaN is null, a lone surrogate `?`."""
 
-    Whatever a caller sent is made safe for JSON: NaN becomes null, a lone surrogate `?`.
-    """
-    path = route_path(scope)
-    status = enabled.status(path, status)
-    body = to_json(enabled.error(path, status, _safe(detail)), inf_nan_mode="null", fallback=str)
-    return Response(body, status, headers, "application/json")
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
 
+    def install(self, app: FastAPI) -> None:
+        """Register the handlers."""
+        app.add_exception_handler(Problem, self.problem)
+        app.add_exception_handler(RequestValidationError, self._validation)
+        app.add_exception_handler(HTTPException, self.http)
+        app.add_exception_handler(Exception, self._bug)
 
-async def problem(request: Request, error: Exception) -> Response:
-    """The answer to what a caller can mend."""
-    assert isinstance(error, Problem)
-    return answer(request.scope, error.status, error.detail, error.headers)
+    def answer(self, scope: Scope, status: int, detail: Any, headers: dict[str, str] | None = None) -> Response:
+        """Return `{"detail": ...}`, or the status and body of the path's protocol."""
+        status, fields = self._shape(route_path(scope), status, _safe(detail))
+        return Response(to_json(fields, inf_nan_mode="null", fallback=str), status, headers, "application/json")
 
+    async def problem(self, request: Request, error: Exception) -> Response:
+        """Return the answer to what a caller can mend."""
+        assert isinstance(error, Problem)
+        return self.answer(request.scope, error.status, error.detail, error.headers)
 
-async def _validation(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    found = [{key: e.get(key) for key in ("loc", "msg", "type", "input")} for e in error.errors()]
-    return answer(request.scope, 422, Invalid(found).detail)
+    async def _validation(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        found = [{key: e.get(key) for key in ("loc", "msg", "type", "input")} for e in error.errors()]
+        return self.answer(request.scope, 422, Invalid(found).detail)
 
+    async def http(self, request: Request, error: Exception) -> Response:
+        """Return the answer where there is no such route or method, or the body is too large."""
+        assert isinstance(error, HTTPException)
+        scope, detail = request.scope, error.detail
+        if error.status_code == 404 and detail == "Not Found":
+            detail = f"There is no route {request.url.path}; /docs lists them"
+        if error.status_code == 405 and detail == "Method Not Allowed":
+            allowed = _allowed(request)
+            detail = f"{request.method} is not a method of {request.url.path}; it takes {allowed}"
+            return self.answer(scope, 405, detail, {"allow": allowed})
+        if error.status_code == 413:
+            counts.refused("size")
+            # The rest of the body is still on its way; only closing the connection stops it.
+            return self.answer(scope, 413, TOO_LARGE, {"connection": "close"})
+        return self.answer(scope, error.status_code, detail, dict(error.headers or {}))
 
-async def http(request: Request, error: Exception) -> Response:
-    """The answer where there is no such route or method, or the body is too large."""
-    assert isinstance(error, HTTPException)
-    detail = error.detail
-    if error.status_code == 404 and detail == "Not Found":
-        detail = f"There is no route {request.url.path}; /docs lists them"
-    if error.status_code == 405 and detail == "Method Not Allowed":
-        allowed = _allowed(request)
-        detail = f"{request.method} is not a method of {request.url.path}; it takes {allowed}"
-        return answer(request.scope, 405, detail, {"allow": allowed})
-    if error.status_code == 413:
-        counts.refused("size")
-        # The rest of the body is still on its way; only closing the connection stops it.
-        return answer(
-            request.scope,
-            413,
-            "The body is larger than allowed; send it in parts, gzip the CSV, or raise MAX_BODY_MB",
-            {"connection": "close"},
-        )
-    return answer(request.scope, error.status_code, detail, dict(error.headers or {}))
+    async def _bug(self, request: Request, error: Exception) -> Response:
+        """FastAPI raises the error again, so that the log has it."""
+        return self.bug(request.scope)
+
+    def bug(self, scope: Scope) -> Response:
+        """Return the answer to a fault of ours or of the user's estimator: the id of the traceback in the log."""
+        return self.answer(scope, 500, f"The server failed on this request; its log tells why under {scope['log'].id}")
 
 
 def _allowed(request: Request) -> str:
@@ -76,16 +81,6 @@ def _allowed(request: Request) -> str:
     # `{model}` matches `iris:predict` too, which a route of its own means.
     routes = [route for route, colon in matches if colon == min(colon for _, colon in matches)]
     return ", ".join(sorted({method for route in routes for method in route.methods or ()}))
-
-
-async def _bug(request: Request, error: Exception) -> Response:
-    """FastAPI raises it again, so that the log has it."""
-    return bug(request.scope)
-
-
-def bug(scope: Scope) -> Response:
-    """What a caller reads of a fault of ours or of the user's estimator: the id by which the log has the traceback."""
-    return answer(scope, 500, f"The server failed on this request; its log tells why under {scope['log'].id}")
 
 
 def _safe(value: Any) -> Any:

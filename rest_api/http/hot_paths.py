@@ -9,8 +9,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ML.errors import Problem
 from ML.training import estimators
-from rest_api.http import errors
-from rest_api.http.prefix import route_path
+from rest_api.http.errors import Errors
+from rest_api.http.paths import route_path
 from rest_api.http.routes import HotRoute
 
 
@@ -20,8 +20,8 @@ class HotLane:
     Neither middleware that somebody adds to the app nor tracing is left out: then all requests take the long way.
     """
 
-    def __init__(self, app: FastAPI, rest: ASGIApp) -> None:
-        self.app, self.rest = app, rest
+    def __init__(self, app: FastAPI, rest: ASGIApp, errors: Errors) -> None:
+        self.app, self.rest, self.errors = app, rest, errors
 
     @cached_property
     def routes(self) -> dict[str, tuple[HotRoute, dict[str, str]]]:
@@ -49,6 +49,6 @@ class HotLane:
         try:
             response = await found[0].endpoint(Request(scope, receive, send))
         except (Problem, HTTPException) as error:
-            answer = errors.problem if isinstance(error, Problem) else errors.http
+            answer = self.errors.problem if isinstance(error, Problem) else self.errors.http
             response = await answer(Request(scope, receive, send), error)
         await response(scope, receive, send)

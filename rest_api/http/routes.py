@@ -10,26 +10,8 @@ from starlette.types import Message, Receive, Scope, Send
 from ML.errors import Invalid
 from rest_api.http import bodies
 from rest_api.http.content_types import check_content_type
-from rest_api.server.extensions import WHOLE
-from rest_api.training import jobs
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-class Json(Response):
-    """A JSON body that is bytes already; one message where the server takes that."""
-
-    def __init__(self, body: bytes) -> None:
-        self.body, self.status_code, self.background = body, 200, None
-        self.raw_headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if WHOLE in scope.get("extensions", ()):
-            start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers, "body": self.body}
-            await send(start)
-        else:
-            await super().__call__(scope, receive, send)
 
 
 class BodyRoute(APIRoute):
@@ -61,20 +43,6 @@ def _with_body(request: Request, body: bytes) -> Request:
         return next(messages, None) or await request.receive()
 
     return Request(request.scope, receive)
-
-
-class TrainRoute(BodyRoute):
-    """Closed where the server does not train, before the body is read."""
-
-    def get_route_handler(self) -> Handler:
-        """The handler behind the check."""
-        handle = super().get_route_handler()
-
-        async def allowed(request: Request) -> Response:
-            jobs.allowed()
-            return await handle(request)
-
-        return allowed
 
 
 class HotRoute(APIRoute):

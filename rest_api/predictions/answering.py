@@ -9,14 +9,14 @@ from pydantic_core import to_json
 from ML.config.config import settings
 from ML.errors import Invalid, NotReady
 from ML.prediction.predictor import Answer, Predictor
+from ML.schema.target import check_target
 from ML.tables import csv_table
 from ML.tables.csv_table import Table
-from ML.training.fitting import check_target
 from ML.versions.card import Card
 from rest_api.answers import measured, prediction
 from rest_api.http import bodies, multipart, negotiation, work
 from rest_api.http.content_types import check_content_type
-from rest_api.http.routes import Json
+from rest_api.http.responses import Json
 from rest_api.predictions import csv_answers
 from rest_api.serving.batches import Batches
 from rest_api.serving.job_queue import Columns

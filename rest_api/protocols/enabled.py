@@ -5,10 +5,10 @@ from typing import Any
 
 from ML.config.config import settings
 from rest_api.protocols import kserve, mlflow, sagemaker, vertex
-from rest_api.protocols.oip import routes
+from rest_api.protocols.oip import routes as oip
 from rest_api.protocols.protocol import WRONG_INPUT, Protocol
 
-ALL = (routes.protocol, kserve.protocol, mlflow.protocol, sagemaker.protocol)
+ALL = (oip.protocol, kserve.protocol, mlflow.protocol, sagemaker.protocol)
 
 
 @cache
@@ -16,6 +16,11 @@ def protocols() -> tuple[Protocol, ...]:
     """Those of the setting: of two routes with one path the first answers, and has its shape of errors."""
     every = (vertex.protocol(settings()), *ALL)
     return tuple(protocol for protocol in every if protocol.name in settings().protocols)
+
+
+def routes() -> set[str]:
+    """`METHOD /path` of each route that predicts or reads."""
+    return {route for protocol in protocols() for route in protocol.routes}
 
 
 def open_routes() -> set[str]:
@@ -28,10 +33,13 @@ def status(path: str, status: int) -> int:
     return WRONG_INPUT if status == 422 and of(path) else status
 
 
-def error(path: str, status: int, detail: Any) -> dict[str, Any]:
-    """The body of an error on this path: its protocol's, or FastAPI's."""
+def error(path: str, status: int, detail: Any) -> tuple[int, dict[str, Any]]:
+    """Return the status and body of an error on this path: its protocol's, or FastAPI's."""
     protocol = of(path)
-    return protocol.shape(status, detail) if protocol else {"detail": detail}
+    if protocol is None:
+        return status, {"detail": detail}
+    status = WRONG_INPUT if status == 422 else status
+    return status, protocol.shape(status, detail)
 
 
 def of(path: str) -> Protocol | None:

@@ -14,7 +14,8 @@ from ML.schema.json_rows import Request as Rows
 from ML.training import estimators
 from rest_api.answers import bare
 from rest_api.http import bodies, work
-from rest_api.http.routes import HotRoute, Json
+from rest_api.http.responses import Json
+from rest_api.http.routes import HotRoute
 from rest_api.predictions import answering as predictions
 from rest_api.protocols import cloud_events, instances
 from rest_api.protocols.invocations import dataframes

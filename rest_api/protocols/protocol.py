@@ -9,6 +9,8 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from rest_api.http.paths import route_pattern
+
 Shape = Callable[[int, Any], dict[str, Any]]
 
 WRONG_INPUT = 400
@@ -34,7 +36,7 @@ class Protocol:
 
     @cached_property
     def _paths(self) -> re.Pattern[str]:
-        return pattern({route.path for route in self.router.routes})  # type: ignore[attr-defined]
+        return route_pattern({route.path for route in self.router.routes})  # type: ignore[attr-defined]
 
     @property
     def routes(self) -> set[str]:
@@ -45,11 +47,6 @@ class Protocol:
     def has(self, path: str) -> bool:
         """Whether one of its routes has this path, or it begins as those do."""
         return path.startswith(self.prefix) or bool(self._paths.fullmatch(path))
-
-
-def pattern(routes: set[str] | frozenset[str]) -> re.Pattern[str]:
-    """Matches what these routes match: `{name}` stands for one part of a path."""
-    return re.compile("|".join(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(route)) for route in sorted(routes)) or "(?!)")
 
 
 def words(detail: Any) -> str:

@@ -13,7 +13,8 @@ from ML.config.config import Settings, settings
 from ML.prediction.predictor import Answer
 from ML.versions.card import Card
 from rest_api.http import bodies, work
-from rest_api.http.routes import HotRoute, Json
+from rest_api.http.responses import Json
+from rest_api.http.routes import HotRoute
 from rest_api.predictions import answering as predictions
 from rest_api.protocols import instances
 from rest_api.protocols.protocol import Protocol, words

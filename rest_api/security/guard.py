@@ -9,11 +9,10 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ML.config.config import Settings
-from rest_api.http.prefix import route_path
-from rest_api.protocols import enabled
-from rest_api.protocols.enabled import protocols
-from rest_api.protocols.protocol import pattern
+from rest_api.http.errors import Shape
+from rest_api.http.paths import route_path
 from rest_api.security import hosts, origins
+from rest_api.security.access import DOCS, Access
 from rest_api.security.credentials import Credentials
 from rest_api.security.hosts import Hosts
 from rest_api.security.origins import Headers, Origins
@@ -21,23 +20,6 @@ from rest_api.security.refusals import Refusal
 from rest_api.security.throttle import Throttle
 from rest_api.server.extensions import CONNECTION, SAME
 
-HEALTH = frozenset({"/health/live", "/health/ready"})
-DOCS = frozenset(
-    {"/", "/docs", "/openapi.json", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/favicon-32x32.png"}
-)
-# What PREDICT_USER may do. All else is for SERVICE_USER alone.
-PREDICTOR = frozenset(
-    {
-        "POST /predict",
-        "POST /models/{model}/predict",
-        "POST /get_prediction",
-        "GET /models",
-        "GET /models/{model}",
-        "GET /models/{model}/versions",
-        "GET /models/{model}/versions/{version}",
-        "GET /metrics",
-    }
-)
 NOTHING: dict[str, Any] = {}
 
 CHALLENGE = (b"www-authenticate", b'Basic realm="fast-ml", charset="UTF-8"')
@@ -53,13 +35,11 @@ class Guard:
     Raises nothing; answers 400, 401 (RFC 7617), 403, 413 and 429 itself, and then closes the connection.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, access: Access, shape: Shape) -> None:
+        self.access, self.shape = access, shape
         self.app, self.trainer, self.most = app, settings.service_user, settings.max_body_bytes
         # The server holds a body to the length that it was announced with; only one without is to be counted.
         self.counted = RequestBodyLimitMiddleware(app, settings.max_body_bytes)
-        self.public = HEALTH | DOCS if settings.docs_public else HEALTH
-        self.predictor = pattern(PREDICTOR.union(*(protocol.routes for protocol in protocols())))
-        self.open = pattern(enabled.open_routes())
         self.hosts, self.origins = Hosts(settings), Origins(settings.cors_origins)
         self.credentials, self.throttle = Credentials(settings), Throttle(settings)
 
@@ -76,7 +56,7 @@ class Guard:
         headers = joined(scope["headers"])
         refuse = self._sender(scope["method"], headers) or self._caller(scope, headers) or self._size(headers)
         if refuse:
-            await refuse(scope, receive, send)
+            await refuse.send(scope, send, self.shape)
             return
         if same is not None:
             same["user"] = scope["log"].user
@@ -97,17 +77,17 @@ class Guard:
         user = self._known(scope, headers) if sent else None
         if sent and not user:
             if refusal := self.throttle.refuse(scope, headers):
-                return None if self._public(scope) else refusal
+                return None if self.access.is_public(scope) else refusal
             user = self.credentials.user(sent)
             self._remember(scope, headers, user)
-        if not user and self._public(scope):
+        if not user and self.access.is_public(scope):
             if sent and route_path(scope) in DOCS:  # with right ones the document would tell more
                 self.throttle.wrong(scope, headers)
             return None
         if not user:
             return self._unknown(scope, headers)
         scope["log"].user = user
-        if user != self.trainer and not self._may(scope):
+        if user != self.trainer and not self.access.is_predictors(scope):
             return Refusal(403, "role", FORBIDDEN.format(user))
         return None
 
@@ -139,15 +119,6 @@ class Guard:
         if length.isdigit() and int(length[-20:]) > self.most:
             return Refusal(413, "size", TOO_LARGE.format(length.decode(), self.most))
         return None
-
-    def _public(self, scope: Scope) -> bool:
-        path, method = route_path(scope), "GET" if scope["method"] == "HEAD" else scope["method"]
-        return (method == "GET" and path in self.public) or bool(self.open.fullmatch(f"{method} {path}"))
-
-    def _may(self, scope: Scope) -> bool:
-        path, method = route_path(scope), "GET" if scope["method"] == "HEAD" else scope["method"]
-        public = method == "GET" and path in HEALTH | DOCS
-        return public or bool(self.predictor.fullmatch(f"{method} {path}"))
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

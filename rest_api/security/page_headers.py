@@ -8,8 +8,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rest_api.http.prefix import route_path
-from rest_api.security.guard import DOCS
+from rest_api.http.paths import route_path
+from rest_api.security.access import DOCS
 
 POLICY = "Content-Security-Policy"
 CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

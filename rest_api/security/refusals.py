@@ -4,10 +4,10 @@ import asyncio
 from typing import NamedTuple
 
 from pydantic_core import to_json
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope, Send
 
-from rest_api.http.prefix import route_path
-from rest_api.protocols import enabled
+from rest_api.http.errors import Shape
+from rest_api.http.paths import route_path
 from rest_api.telemetry import counts
 
 
@@ -20,14 +20,15 @@ class Refusal(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
     delay: float = 0.0
 
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+    async def send(self, scope: Scope, send: Send, shape: Shape) -> None:
         """Answer at once, or after the delay, and close the connection without waiting for the body."""
         counts.refused(self.reason)
         if self.delay:
             await asyncio.sleep(self.delay)
-        body = to_json(enabled.error(route_path(scope), self.status, self.detail))
+        status, fields = shape(route_path(scope), self.status, self.detail)
+        body = to_json(fields)
         length = (b"content-length", str(len(body)).encode())
         headers = [(b"content-type", b"application/json"), length, (b"connection", b"close"), *self.headers]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         # The server reads on for a while before it closes: a reset might cost the client its answer.
         await send({"type": "http.response.body", "body": body})

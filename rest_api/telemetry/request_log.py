@@ -6,6 +6,7 @@ import random
 import re
 import sys
 import time
+from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +17,6 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ML.config.config import Settings
-from rest_api.http import errors
 from rest_api.telemetry import counts
 
 log = logging.getLogger("fast_ml")
@@ -59,7 +59,9 @@ class RequestLog:
     The lines of one turn of the event loop are written together: a write for each would cost more than the prediction.
     """
 
-    def __init__(self, app: ASGIApp, format: str) -> None:
+    def __init__(self, app: ASGIApp, format: str, crash: Callable[[Scope], ASGIApp]) -> None:
+        """`crash` makes the answer to a request that nothing else answered."""
+        self._crash = crash
         self.app, self._text = app, _json if format == "json" else _plain
         self._lines: list[str] = []
         self._time = ""
@@ -87,7 +89,7 @@ class RequestLog:
         except Exception:  # the last boundary: one traceback in the log, and an answer if none was begun
             log.exception("%s failed", line.id)
             if line.status is None:
-                await errors.bug(scope)(scope, receive, send_with_id)
+                await self._crash(scope)(scope, receive, send_with_id)
         finally:
             if line.status in (400, 499):  # a broken body, unless the connection has answered 408 already
                 line.status = scope.get("state", {}).get("refused", line.status)

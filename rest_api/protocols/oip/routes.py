@@ -14,7 +14,8 @@ from ML.prediction.predictor import Answer
 from ML.training import estimators
 from rest_api.http import bodies, encodings, work
 from rest_api.http.content_types import WrongContentType
-from rest_api.http.routes import HotRoute, Json
+from rest_api.http.responses import Json
+from rest_api.http.routes import HotRoute
 from rest_api.predictions import answering
 from rest_api.protocols.oip import contract, infer_request, infer_response, repository, served, statistics
 from rest_api.protocols.oip.contract import Contract

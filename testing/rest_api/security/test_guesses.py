@@ -17,6 +17,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ML.config.config import Settings
 from rest_api.security.addresses import Proxies, network
+from rest_api.protocols import enabled
+from rest_api.security.access import Access
 from rest_api.security.guard import Guard
 from rest_api.security.guesses import LIMIT, WINDOW, Guesses
 from rest_api.security.throttle import SLOWEST, delay
@@ -223,7 +225,8 @@ async def passed(scope: Scope, receive: Receive, send: Send) -> None:
     """What is behind the guard."""
 
 
-GUARD = Guard(passed, Settings(service_pass=SecretStr(PASSWORD), forwarded_allow_ips=("192.0.2.1",)))
+SETTINGS = Settings(service_pass=SecretStr(PASSWORD), forwarded_allow_ips=("192.0.2.1",))
+GUARD = Guard(passed, SETTINGS, Access.of(False, set(), set()), enabled.error)
 
 
 def test_a_connection_goes_on_with_the_credentials_and_the_client_that_it_has_proven() -> None:

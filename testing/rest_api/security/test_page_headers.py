@@ -9,7 +9,7 @@ import httpx2 as httpx
 import pytest
 from server import Server
 
-from rest_api.security.guard import DOCS
+from rest_api.security.access import DOCS
 
 
 @pytest.mark.parametrize("path", sorted(DOCS))

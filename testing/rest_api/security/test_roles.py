@@ -12,7 +12,7 @@ from starlette.routing import Mount, Route
 
 from rest_api.classifier_api import app
 from rest_api.protocols.enabled import protocols
-from rest_api.security.guard import DOCS, HEALTH, PREDICTOR
+from rest_api.security.access import DOCS, HEALTH, PREDICTOR
 
 LESSER = "only predicts: Zoë"
 PUBLIC = {f"GET {path}" for path in HEALTH | DOCS}
