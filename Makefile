@@ -35,6 +35,7 @@ check: $(VENV)/testing  ## Check format, lint, types and who imports whom
 	@$(BIN)/python -m ruff format --check --quiet --diff .
 	@$(BIN)/python -m ruff check --quiet --output-format concise .
 	@$(BIN)/python -m mypy
+	@$(BIN)/lint-imports
 
 format: $(VENV)/testing  ## Format, and mend what lint can
 	@$(BIN)/python -m ruff check --fix-only --quiet .

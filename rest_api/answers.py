@@ -59,7 +59,7 @@ class Training(BaseModel):
     def of(cls, card: Card, live: bool, trained: bool) -> "Training":
         """The answer for a card."""
         scores = ((name, value) for name, value in card.train_metrics.items() if value is not None)
-        output = next((measured("Train", *score) for score in scores), "Trained, without a score")
+        output = next((score_line("Train", *score) for score in scores), "Trained, without a score")
         found = cls(output=output, live=live, trained=trained, **card.model_dump(include=set(cls.model_fields)))
         if not trained:
             found.notes.append(
@@ -159,12 +159,12 @@ def prediction(card: Card, answer: Answer, unused: list[str]) -> dict[str, Any]:
     return fields
 
 
-def bare(card: Card, answer: Answer, unused: list[str]) -> dict[str, Any]:
+def platform_fields(card: Card, answer: Answer, unused: list[str]) -> dict[str, Any]:
     """What platforms expect: the predictions; probabilities and their classes where they were asked for."""
     found = prediction(card, answer, unused)
     return {name: found[name] for name in ("predictions", "probabilities", "classes") if name in found}
 
 
-def measured(what: str, name: str, value: float) -> str:
+def score_line(what: str, name: str, value: float) -> str:
     """A score in words, as people's scripts read it: `Test accuracy : 97.78 %`."""
     return f"{what} {name} : {100 * value:.2f} %" if name == "accuracy" else f"{what} {name} : {value:.4f}"

@@ -20,7 +20,7 @@ from ML.errors import Problem
 from ML.training import estimators
 from rest_api.docs import routes as docs
 from rest_api.http.errors import Errors
-from rest_api.http.hot_paths import HotLane
+from rest_api.http.hot_paths import HotPaths
 from rest_api.http.paths import Prefix
 from rest_api.protocols import enabled
 from rest_api.protocols.enabled import protocols
@@ -28,7 +28,7 @@ from rest_api.security.access import Access
 from rest_api.security.guard import Guard
 from rest_api.security.page_headers import PageHeaders
 from rest_api.serving.batches import Batches
-from rest_api.serving.live_models import Live
+from rest_api.serving.live_models import LiveModels
 from rest_api.telemetry import counts, prometheus, request_log
 
 
@@ -37,7 +37,7 @@ def cap_threads() -> None:
     threadpool_limits(1)
 
 
-async def _load(live: Live, names: list[str]) -> None:
+async def _load(live: LiveModels, names: list[str]) -> None:
     """Loads models that nobody has asked for yet. One that can't be had says so when it is asked."""
     for name in names:
         with suppress(Problem):
@@ -48,10 +48,10 @@ async def _load(live: Live, names: list[str]) -> None:
 async def lifespan(app: "Application") -> AsyncIterator[None]:
     """Loads the live versions after the fork: an OpenMP region before it hangs the workers."""
     cap_threads()
-    app.live = Live()
+    app.live = LiveModels()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, "load", initializer=cap_threads))
     app.batches = counts.tally.queue = Batches(settings(), cap_threads)
-    counts.tally.sink = prometheus.take
+    counts.tally.sink = prometheus.export
     # A worker that takes the place of another serves again with its first model; the others follow.
     first = settings().default_model
     with suppress(Problem):
@@ -60,7 +60,7 @@ async def lifespan(app: "Application") -> AsyncIterator[None]:
     yield
     others.cancel()
     app.batches.close()
-    counts.hand_on()
+    counts.flush()
 
 
 class Application(FastAPI):
@@ -69,7 +69,7 @@ class Application(FastAPI):
     It stands before FastAPI's own layers, not among them, so that the hot routes need not pass those.
     """
 
-    live: Live
+    live: LiveModels
     batches: Batches
 
     def __init__(self, **options: Any) -> None:
@@ -78,7 +78,7 @@ class Application(FastAPI):
         self.state.draining = False
         errors = Errors(enabled.error)
         errors.install(self)
-        self.lane = HotLane(self, PageHeaders(super().__call__), errors)
+        self.lane = HotPaths(self, PageHeaders(super().__call__), errors)
         access = Access.of(given.docs_public, enabled.routes(), enabled.open_routes())
         front: ASGIApp = Guard(self.lane, given, access, enabled.error)
         if given.cors_origins:

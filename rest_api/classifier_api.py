@@ -105,20 +105,20 @@ def show_model(model: str) -> ModelView:
 @models.get("/models/{model}/versions", summary="All versions of a model, newest first")
 def list_versions(model: str) -> list[CardView]:
     """Those in training and failed ones included."""
-    return [CardView.of(failures.told(card)) for card in store.cards(estimators.check(model))]
+    return [CardView.of(failures.mark_if_dead(card)) for card in store.cards(estimators.check(model))]
 
 
 @models.get("/models/{model}/versions/{version}", summary="One version")
 def show_version(model: str, version: Version) -> CardView:
     """Its card: status, stage, share done, columns, metrics, how many rows were held out, what went wrong."""
-    return CardView.of(failures.told(store.read(estimators.check(model), version)))
+    return CardView.of(failures.mark_if_dead(store.read(estimators.check(model), version)))
 
 
 @models.delete("/models/{model}/versions/{version}", status_code=204, summary="Delete a version, or stop its training")
 def delete_version(model: str, version: Version) -> None:
     """One in training is stopped, and its card says so; the live one stays: 409."""
-    card = failures.told(store.read(estimators.check(model), version))
-    with jobs.writing():
+    card = failures.mark_if_dead(store.read(estimators.check(model), version))
+    with jobs.store_errors():
         if card.state == "training" and failures.stop(model, version):
             return
         store.delete(model, version)
@@ -128,7 +128,7 @@ def delete_version(model: str, version: Version) -> None:
 def promote(request: Request, model: str, wanted: Promotion) -> CardView:
     """Every worker answers with it from its next request on. It is loaded once first, so a broken one is refused."""
     predictor.load(estimators.check(model), wanted.version)
-    with jobs.writing():
+    with jobs.store_errors():
         card = store.promote(model, wanted.version)
     request.scope["log"].version = f"{model}/{wanted.version}"
     return CardView.of(card)

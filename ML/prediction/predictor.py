@@ -18,7 +18,7 @@ from ML.config.config import settings
 from ML.errors import Conflict, Problem
 from ML.prediction import arrays, onnx_session
 from ML.prediction.onnx_session import Compiled
-from ML.schema.json_rows import Instances
+from ML.schema.json_rows import JsonRows
 from ML.schema.schema import Schema
 from ML.schema.target import Target
 from ML.versions import model_file, store
@@ -27,7 +27,7 @@ from ML.versions.card import Card
 log = logging.getLogger("fast_ml.predictor")
 
 TOLERANCE = 1e-9
-QUICK = 0.001
+INLINE_SECONDS = 0.001
 """Seconds: what an event loop can do without anybody noticing."""
 
 
@@ -51,7 +51,7 @@ class Predictor:
     card: Card
     schema: Schema
     target: Target
-    instances: Instances
+    instances: JsonRows
     model: Any
     """The estimator, or its compiled form."""
     quick_rows: int = 0
@@ -103,7 +103,7 @@ class Predictor:
         """The same with its `quick_rows`, found by doubling."""
         rows, first = 1, 0.0
         with suppress(CannotPredict):
-            while rows <= 1024 and (seconds := self._seconds(rows)) < QUICK:
+            while rows <= 1024 and (seconds := self._seconds(rows)) < INLINE_SECONDS:
                 first, rows = first or seconds, rows * 2
             first = first or seconds
         return replace(self, quick_rows=rows // 2, row_seconds=first)
@@ -120,8 +120,8 @@ def make(card: Card, model: Any) -> Predictor:
     """A predictor from a card that has its schema and target, and a fitted model or its compiled form."""
     assert card.features and card.target
     if card.nameless:
-        arrays.forget_names(model)
-    return Predictor(card, card.features, card.target, Instances(card.features, card.target.name), model)
+        arrays.without_feature_names(model)
+    return Predictor(card, card.features, card.target, JsonRows(card.features, card.target.name), model)
 
 
 def load(name: str, version: int) -> Predictor:

@@ -14,7 +14,7 @@ from ML.tables.columns import Columns
 from ML.tables.csv_table import check_rows
 
 if TYPE_CHECKING:
-    from ML.schema.json_rows import Instances
+    from ML.schema.json_rows import JsonRows
 
 SOME = 100
 """Rows whose errors are listed at once: those of a million would take gigabytes."""
@@ -23,7 +23,7 @@ SOME = 100
 class Gathering:
     """Rows that are objects, or arrays, checked by the types of `instances`."""
 
-    def __init__(self, instances: "Instances", as_arrays: bool, most_rows: int) -> None:
+    def __init__(self, instances: "JsonRows", as_arrays: bool, most_rows: int) -> None:
         self.rows, self.columns = 0, Columns(instances.schema.kinds)
         self.unused: dict[str, None] = {}
         self.errors: list[ErrorDetails] = []

@@ -46,7 +46,7 @@ class Parameters(TypedDict, total=False):
     probabilities: bool
 
 
-class Request(NamedTuple):
+class ParsedRows(NamedTuple):
     """Converted rows, a sequence for each column, what the answer shall hold, and columns unknown to the model."""
 
     columns: Sequence[Sequence[Any]]
@@ -55,7 +55,7 @@ class Request(NamedTuple):
     unused: list[str]
 
 
-class Instances:
+class JsonRows:
     """Parses the bodies for one schema. Built once for a version, because building the types costs milliseconds."""
 
     def __init__(self, schema: Schema, target: str) -> None:
@@ -73,7 +73,7 @@ class Instances:
             True: TypeAdapter(Annotated[list[array], FailFast()]),
         }
 
-    def parse(self, body: bytes, most_rows: int) -> Request:
+    def parse(self, body: bytes, most_rows: int) -> ParsedRows:
         """The rows of `{"instances": [...], "parameters": {"probabilities": bool}}`.
 
         Raises Invalid with the place of everything that is wrong, and TooLarge past so many rows.
@@ -87,7 +87,7 @@ class Instances:
         first_row = _FIRST_ROW.search(body)
         return self._converted(first_row is not None and first_row[1] == b"[", "validate_json", body, most_rows)
 
-    def of_rows(self, rows: Any, most_rows: int) -> Request:
+    def of_rows(self, rows: Any, most_rows: int) -> ParsedRows:
         """The same of rows that are Python values already, as another protocol's body has them."""
         as_arrays = isinstance(rows, list) and bool(rows) and isinstance(rows[0], list)
         if not isinstance(rows, list) or len(rows) <= ROWS:
@@ -98,7 +98,7 @@ class Instances:
             gathering.add(rows[start : start + ROWS])
         return self._gathered(gathering, [], {})
 
-    def _in_pieces(self, array: Array, most_rows: int) -> Request:
+    def _in_pieces(self, array: Array, most_rows: int) -> ParsedRows:
         gathering = Gathering(self, array.first == b"[", most_rows)
         others: list[ErrorDetails] = []
         rest: dict[str, Any] = {}
@@ -118,13 +118,13 @@ class Instances:
             raise Invalid.at("body", msg=str(error), type="json_invalid") from None
         return self._gathered(gathering, others, rest)
 
-    def _gathered(self, gathering: Gathering, others: list[ErrorDetails], rest: dict[str, Any]) -> Request:
+    def _gathered(self, gathering: Gathering, others: list[ErrorDetails], rest: dict[str, Any]) -> ParsedRows:
         if gathering.count or others:
             raise self._invalid([*gathering.errors, *others], gathering.count + len(others))
         columns = gathering.columns
-        return Request(columns.parts, columns.rows, _probabilities(rest), list(gathering.unused))
+        return ParsedRows(columns.parts, columns.rows, _probabilities(rest), list(gathering.unused))
 
-    def _converted(self, as_arrays: bool, validate: str, body: Any, most_rows: int) -> Request:
+    def _converted(self, as_arrays: bool, validate: str, body: Any, most_rows: int) -> ParsedRows:
         try:
             found = getattr((self.arrays if as_arrays else self.objects).validator, validate)(body)
         except ValidationError as error:
@@ -133,7 +133,7 @@ class Instances:
         check_rows(len(rows), most_rows)
         columns = list(zip(*(rows if as_arrays else map(self.cells, rows)), strict=True))
         unused = [] if as_arrays else self._unused(rows)
-        return Request(columns, len(rows), _probabilities(found), unused)
+        return ParsedRows(columns, len(rows), _probabilities(found), unused)
 
     def _refused(self, error: ValidationError, body: Any, as_arrays: bool) -> Invalid:
         """All that is wrong. The check stopped at the first bad row."""

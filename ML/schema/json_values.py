@@ -38,7 +38,7 @@ def explained(column: Column, error: ErrorDetails) -> str:
     return f"{column.name}: {_EXPECTED.get(error['type'], error['msg'].removeprefix('Value error, '))}"
 
 
-class Columns:
+class ColumnValidator:
     """Checks and converts whole columns of such values, for one schema.
 
     They come as tensors: there NaN too says that a value is missing, and 0 or 1 are a flag's false and true.

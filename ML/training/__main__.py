@@ -20,7 +20,7 @@ log = logging.getLogger("fast_ml.training")
 def _job(model: str, version: int) -> None:
     """Trains a version that a server claimed. Its card says how it went, or, where that can't be written, its code."""
     importlib.import_module("ML.training.fitting")  # before its time is measured, and before it steps back
-    process.settle(model, version)
+    process.obey_limits(model, version)
     try:
         train(store.read(model, version))
     except OSError:
@@ -57,7 +57,7 @@ def main() -> None:
             run(given.model, given.table.read_bytes(), given.target, "command", given.force)
         elif settings().training:
             for model in estimators.names():
-                failures.tidy(model)
+                failures.clear_at_start(model)
                 bootstrap(model) if settings().bootstrap else None
     except (Problem, OSError) as error:
         sys.exit(f"Training failed. {error}")

@@ -26,7 +26,7 @@ def bootstrap(model: str) -> None:
     _check_store()
     # Another server that starts on the same store may be at it.
     with store.locked(model, process.LOCK):
-        failures.sweep(model)
+        failures.fail_dead(model)
         if not _is_current(model, *sample):
             run_locked(model, sample[0].read_bytes(), sample[1], "sample", force=True)
 

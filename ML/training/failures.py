@@ -69,7 +69,7 @@ def fail(card: Card, error: Exception) -> None:
         log.error("%s/%s failed: %s; its card can't be written: %s", card.model, card.version, card.error, problem)
 
 
-def told(card: Card, code: int | None = None) -> Card:
+def mark_if_dead(card: Card, code: int | None = None) -> Card:
     """The card as it is to be told: a training whose process is gone is marked as failed, whoever finds that first.
 
     Whoever waited for the process knows its exit code, and so the reason better than others.
@@ -83,7 +83,7 @@ def told(card: Card, code: int | None = None) -> Card:
     return card
 
 
-def sweep(model: str) -> None:
+def fail_dead(model: str) -> None:
     """Clears what dead trainings left. Call it with the training lock held: then none is under way."""
     for card in store.cards(model):
         if card.state == "training":
@@ -91,11 +91,11 @@ def sweep(model: str) -> None:
     store.clear(model)
 
 
-def tidy(model: str) -> None:
+def clear_at_start(model: str) -> None:
     """The same at a server's start, unless a training is under way. What is broken stays as it is."""
     if store.folder(model).is_dir():
         with suppress(OSError, Problem), store.locked(model, process.LOCK, wait=False):
-            sweep(model)
+            fail_dead(model)
 
 
 def stop(model: str, version: int) -> bool:
@@ -105,7 +105,7 @@ def stop(model: str, version: int) -> bool:
     """
     process.stop(model, version)
     deadline = time.monotonic() + PATIENCE
-    while (card := told(store.read(model, version))).state == "training":
+    while (card := mark_if_dead(store.read(model, version))).state == "training":
         if time.monotonic() > deadline:
             raise Conflict(f"Version {version} of {model} was told to stop, and will when its current step ends")
         time.sleep(0.02)

@@ -41,8 +41,8 @@ def fit(card: Card, data: bytes) -> None:
     assert card.target
     with _stage(card, "holdout"):
         classify, card.holdout = card.target.task == "classification", settings().holdout
-        chosen = holdout.below(X, card.holdout)
-        held = holdout.spare(chosen, y, classify)
+        chosen = holdout.in_share(X, card.holdout)
+        held = holdout.keep_every_class(chosen, y, classify)
         card.kept = sorted(set(y[chosen & ~held].tolist())) if classify else []
         card.rows = {"train": int((~held).sum()), "holdout": int(held.sum())}
         card.notes += filter(None, [holdout.note(card.rows["holdout"])])
@@ -137,7 +137,7 @@ def _save(card: Card, model: Any, X: pd.DataFrame) -> predictor.Predictor:
 
 def _forgets(loaded: predictor.Predictor, X: pd.DataFrame, answers: list[Any]) -> bool:
     """Whether the model, without its names from now on, answers an array of the rows as it answered their table."""
-    arrays.forget_names(loaded.model)
+    arrays.without_feature_names(loaded.model)
     if not arrays.suits(loaded.model, loaded.schema, X):
         return False
     return predictor.same(_both(loaded, X.to_numpy()), answers)

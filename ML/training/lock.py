@@ -14,17 +14,17 @@ AWHILE, LONGER = 0.5, 5.0
 
 
 @contextmanager
-def taken(model: str) -> Iterator[int]:
+def training_lock(model: str) -> Iterator[int]:
     """Holds the training lock, what the dead left cleared. Raises Conflict while another training is under way."""
     with ExitStack() as held:
         began = time.monotonic()
         while (lock := _entered(held, model)) is None:
             waited = time.monotonic() - began
             # One that is ready may have its process on the way out.
-            if waited > (AWHILE if under_way(model) else LONGER):
-                raise busy(model)
+            if waited > (AWHILE if version_in_training(model) else LONGER):
+                raise already_training(model)
             time.sleep(0.02)
-        failures.sweep(model)
+        failures.fail_dead(model)
         yield lock
 
 
@@ -47,13 +47,12 @@ def claim(model: str, data: bytes, target_variable: str, origin: Origin, force: 
     return card
 
 
-def busy(model: str) -> Conflict:
+def already_training(model: str) -> Conflict:
     """What to tell somebody whose training has to wait for another."""
-    return Conflict(
-        f"Version {under_way(model) or '?'} of {model} is in training; try again when it has ended, or DELETE it"
-    )
+    version = version_in_training(model) or "?"
+    return Conflict(f"Version {version} of {model} is in training; try again when it has ended, or DELETE it")
 
 
-def under_way(model: str) -> int | None:
+def version_in_training(model: str) -> int | None:
     """The version in training."""
     return next((card.version for card in store.cards(model) if card.state == "training"), None)

@@ -20,7 +20,7 @@ class Group(NamedTuple):
     held: tuple[str, str]
 
 
-def spare() -> float:
+def bytes_left() -> float:
     """Bytes that are left beyond what serving needs, in this container or on this machine; swap does not count.
 
     Infinite where the system tells nothing.

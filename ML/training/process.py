@@ -18,17 +18,17 @@ PRIORITY = 19
 SHORT = signal.SIGUSR1
 """What ends a training for which the memory does not suffice: nothing else sends it, so its exit code says why."""
 
-LOOK = 0.5
+POLL_SECONDS = 0.5
 """Seconds between two looks for somebody's wish to stop."""
 
 
-def sign(model: str, version: int, pid: int) -> None:
+def record(model: str, version: int, pid: int) -> None:
     """Notes in the lock's file which process trains, with the time of its birth: its number may be given out again."""
     with suppress(OSError):  # a full disk: then it is stopped by the file
-        (store.folder(model) / LOCK).write_text(f"{version} {pid} {_born(pid)}")
+        (store.folder(model) / LOCK).write_text(f"{version} {pid} {_start_time(pid)}")
 
 
-def step_back(pid: int) -> None:
+def lower_priority(pid: int) -> None:
     """Puts a training behind the requests, from its first import on: those take seconds.
 
     It runs while they leave a processor idle: at a mere nice 19 they wait for its turn to end, 4 ms on common kernels
@@ -42,7 +42,7 @@ def step_back(pid: int) -> None:
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
 
 
-def settle(model: str, version: int) -> None:
+def obey_limits(model: str, version: int) -> None:
     """What a training does first that a server began: it lets itself be ended."""
     # Undone by nobody: the kernel ends the process, whatever library it is in.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -65,13 +65,13 @@ def _kill(pid: int, born: str) -> None:
         held = os.pidfd_open(pid)
         try:
             # From here on the number stands for this process: the one that trains, if it was born when that was.
-            if _born(pid) == born:
+            if _start_time(pid) == born:
                 signal.pidfd_send_signal(held, signal.SIGKILL)
         finally:
             os.close(held)
 
 
-def _born(pid: int) -> str:
+def _start_time(pid: int) -> str:
     """When a process began, in ticks since the machine did: field 22 of proc(5)'s stat; `-` where there is none."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
@@ -81,5 +81,5 @@ def _born(pid: int) -> str:
 
 def _obey(wish: Path) -> None:
     while not wish.exists():
-        time.sleep(LOOK)
+        time.sleep(POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -4,7 +4,8 @@ import logging
 import os
 
 from ML.errors import Problem
-from ML.training import estimators, failures, lock, process
+from ML.training import estimators, failures, process
+from ML.training.lock import claim, training_lock
 from ML.versions import store
 from ML.versions.card import Card, Origin
 
@@ -36,12 +37,12 @@ def train(card: Card) -> Card:
 def run(model: str, data: bytes, target_variable: str, origin: Origin, force: bool = False) -> Card:
     """Trains one version now, in this process. Raises Conflict where another training of the model is under way."""
     estimators.check(model)
-    with lock.taken(model):
+    with training_lock(model):
         return run_locked(model, data, target_variable, origin, force)
 
 
 def run_locked(model: str, data: bytes, target_variable: str, origin: Origin, force: bool) -> Card:
     """Train one version now. The caller holds the model's training lock."""
-    card = lock.claim(model, data, target_variable, origin, force)
-    process.sign(model, card.version, os.getpid())
+    card = claim(model, data, target_variable, origin, force)
+    process.record(model, card.version, os.getpid())
     return train(card)

@@ -34,7 +34,7 @@ async def read(request: Request) -> bytes:
     if encoding and body:
         body = await _unpacked(body, encoding)
         hold = extensions.get(HOLD)
-        if hold and len(body) > work.SMALL and not hold(len(body)):
+        if hold and len(body) > work.INLINE_BYTES and not hold(len(body)):
             raise TooManyBodies("The server holds as many bodies as it can: 4 times MAX_BODY_MB. Retry later")
     return body
 

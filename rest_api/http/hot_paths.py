@@ -14,7 +14,7 @@ from rest_api.http.paths import route_path
 from rest_api.http.routes import HotRoute
 
 
-class HotLane:
+class HotPaths:
     """ASGI: calls a hot route's endpoint by its path; whatever else there is goes to FastAPI.
 
     Neither middleware that somebody adds to the app nor tracing is left out: then all requests take the long way.

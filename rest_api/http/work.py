@@ -11,7 +11,7 @@ from ML.tables.upload import GZIP
 
 T = TypeVar("T")
 
-SMALL = 32 * 1024
+INLINE_BYTES = 32 * 1024
 """Bytes that are parsed on the event loop in a millisecond or two; more go to a thread."""
 
 LARGE = 1024 * 1024
@@ -27,7 +27,7 @@ def size_of(data: bytes) -> int:
 
 async def run(size: int, function: Callable[..., T], *arguments: Any) -> T:
     """Return what the function returns for a body of this size. Other requests go on meanwhile."""
-    if size <= SMALL:
+    if size <= INLINE_BYTES:
         return function(*arguments)
     if size <= LARGE:
         return await asyncio.to_thread(function, *arguments)

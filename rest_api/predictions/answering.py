@@ -13,14 +13,14 @@ from ML.schema.target import check_target
 from ML.tables import csv_table
 from ML.tables.csv_table import Table
 from ML.versions.card import Card
-from rest_api.answers import measured, prediction
+from rest_api.answers import prediction, score_line
 from rest_api.http import bodies, multipart, negotiation, work
 from rest_api.http.content_types import check_content_type
 from rest_api.http.responses import Json
 from rest_api.predictions import csv_answers
 from rest_api.serving.batches import Batches
 from rest_api.serving.job_queue import Columns
-from rest_api.serving.live_models import Live
+from rest_api.serving.live_models import LiveModels
 
 Fields = Callable[[Card, Answer, list[str]], dict[str, Any]]
 
@@ -65,7 +65,7 @@ TRAIN_FORM = {"requestBody": {"required": True, "content": {"multipart/form-data
 
 async def take(request: Request, model: str) -> Predictor:
     """The live predictor of a model, which the log line names."""
-    found: Live = request.app.live
+    found: LiveModels = request.app.live
     live = found.fresh.get(model) or await found.take(model)
     request.scope["log"].version = live.name
     return live
@@ -91,7 +91,7 @@ async def of_json(request: Request, model: str, fields: Fields = prediction) -> 
         message = 'the body is empty; send {"instances": [{column: value, ...}, ...]}'
         raise Invalid.at("body", msg=message, type="json_invalid", input="")
     render = csv_answers.render if as_csv else _response
-    if len(body) <= work.SMALL:  # the usual request, without further coroutines
+    if len(body) <= work.INLINE_BYTES:  # the usual request, without further coroutines
         asked = live.instances.parse(body, settings().max_rows)
         answer = await predict(request, live, asked.columns, asked.rows, asked.probabilities)
         return render(fields(live.card, answer, asked.unused))
@@ -143,7 +143,7 @@ def _scored(live: Predictor, answer: Answer, labels: list[str] | None, fields: d
     if known:
         name = "accuracy" if live.target.task == "classification" else "r2"
         value = live.score([answer.predictions[row] for row in known], truth)
-        head |= {"output": measured("Test", name, value), name: value}
+        head |= {"output": score_line("Test", name, value), name: value}
     return _response(head | fields)
 
 

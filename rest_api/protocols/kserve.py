@@ -10,9 +10,9 @@ from starlette.responses import RedirectResponse
 from ML.config.config import settings
 from ML.errors import Problem
 from ML.prediction.predictor import Predictor
-from ML.schema.json_rows import Request as Rows
+from ML.schema.json_rows import ParsedRows as Rows
 from ML.training import estimators
-from rest_api.answers import bare
+from rest_api.answers import platform_fields
 from rest_api.http import bodies, work
 from rest_api.http.responses import Json
 from rest_api.http.routes import HotRoute
@@ -95,7 +95,7 @@ async def predict(request: Request) -> Response:
     body = await bodies.read(request)
     asked = await work.run(len(body), _rows, live, body, mode)
     answer = await predictions.predict(request, live, asked.columns, asked.rows, asked.probabilities)
-    return await work.run(len(body), _answered, bare(live.card, answer, asked.unused), model, mode)
+    return await work.run(len(body), _answered, platform_fields(live.card, answer, asked.unused), model, mode)
 
 
 @hot.post("/v1/models/{model}:explain", include_in_schema=False)

@@ -9,8 +9,8 @@ from ML.config.config import Settings
 from ML.errors import Problem
 from ML.prediction.predictor import Predictor
 from rest_api.serving.call import Call
-from rest_api.serving.call_time import PACES, Pace
-from rest_api.serving.job_queue import Key, Waiting
+from rest_api.serving.call_time import CALL_TIMES, CallTime
+from rest_api.serving.job_queue import JobQueue, Key
 from rest_api.telemetry import counts
 
 MARGIN = 0.8
@@ -35,17 +35,17 @@ class Admission:
 
     def __init__(self, settings: Settings) -> None:
         self._most_waiting, self._bound = settings.max_queue_rows, settings.max_queue_ms / 1000
-        self._paces: WeakKeyDictionary[Predictor, Pace] = WeakKeyDictionary()
+        self._paces: WeakKeyDictionary[Predictor, CallTime] = WeakKeyDictionary()
 
-    def pace(self, predictor: Predictor) -> Pace:
+    def pace(self, predictor: Predictor) -> CallTime:
         """How long its calls take, learned from them."""
         if predictor not in self._paces:
-            self._paces[predictor] = PACES[predictor] = Pace()
+            self._paces[predictor] = CALL_TIMES[predictor] = CallTime()
             self._paces[predictor].learn(1, predictor.row_seconds)
         return self._paces[predictor]
 
     def check(
-        self, predictor: Predictor, rows: int, waiting: int, queues: Mapping[Key, Waiting], calls: Iterable[Call]
+        self, predictor: Predictor, rows: int, waiting: int, queues: Mapping[Key, JobQueue], calls: Iterable[Call]
     ) -> None:
         """Raises Overloaded where so many rows would wait too long, or too many rows would wait with them."""
         wait = self._wait(predictor, queues, calls)
@@ -53,7 +53,7 @@ class Admission:
             counts.refused("overload")
             raise Overloaded(wait, self._bound)
 
-    def _wait(self, predictor: Predictor, queues: Mapping[Key, Waiting], calls: Iterable[Call]) -> float:
+    def _wait(self, predictor: Predictor, queues: Mapping[Key, JobQueue], calls: Iterable[Call]) -> float:
         """Seconds until one more row would be answered; 0 where no other of this model waits."""
         own = [queue for (other, _), queue in queues.items() if other is predictor]
         if not own:

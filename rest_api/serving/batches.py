@@ -9,13 +9,13 @@ from contextvars import Context
 from weakref import WeakKeyDictionary
 
 from ML.config.config import Settings
-from ML.prediction.predictor import QUICK, Answer, Predictor
+from ML.prediction.predictor import INLINE_SECONDS, Answer, Predictor
 from rest_api.serving.admission import Admission
 from rest_api.serving.call import Call, answer, count
-from rest_api.serving.job_queue import Batch, Columns, Job, Key, Waiting
+from rest_api.serving.job_queue import Batch, Columns, Job, JobQueue, Key
 from rest_api.telemetry import counts
 
-TURNS = 10
+MAX_LOOP_ITERATIONS = 10
 """Most turns of the loop that a batch gathers: under a flood of callers there is always one more."""
 
 SLOW = 0.02
@@ -24,10 +24,10 @@ SLOW = 0.02
 LONG = 1000
 """It stays there for so many times as long as it took: it may have been the machine, which was busy for a moment."""
 
-LONE = 8
+MAX_LONE_SECONDS = 8
 """Calls for one caller each after which the next is not waited for: a caller alone is answered two turns earlier."""
 
-AHEAD = 2
+MAX_CALLS_AHEAD = 2
 """Calls in the thread: a full batch is there before the one that runs has ended, so that the model never idles."""
 
 
@@ -43,7 +43,7 @@ class Batches:
     def __init__(self, settings: Settings, initializer: Callable[[], None]) -> None:
         self._most_rows = settings.batch_max_rows
         self._admission = Admission(settings)
-        self._queues: dict[Key, Waiting] = {}
+        self._queues: dict[Key, JobQueue] = {}
         self._calls: deque[Call] = deque()
         self.rows = 0
         """That wait."""
@@ -71,7 +71,7 @@ class Batches:
             self._call(key, [(job, 0, rows)])
             return job.future
         if key not in self._queues:
-            self._queues[key] = Waiting(self._most_rows if predictor.card.batched else None)
+            self._queues[key] = JobQueue(self._most_rows if predictor.card.batched else None)
         self._queues[key].put(job)
         self.rows += rows
         self._wake(0)
@@ -79,7 +79,7 @@ class Batches:
 
     def _alone(self, predictor: Predictor, rows: int) -> bool:
         """Whether nobody is likely to share a call: nobody did lately, nor came in this turn of the loop."""
-        if self._lone_calls < LONE or self._queues or self._calls:
+        if self._lone_calls < MAX_LONE_SECONDS or self._queues or self._calls:
             return False
         if self._came:
             self._lone_calls = 0
@@ -111,7 +111,7 @@ class Batches:
             self._gathering = True
             self._gather(arrived)
 
-    def _gather(self, arrived: int, turns: int = TURNS) -> None:
+    def _gather(self, arrived: int, turns: int = MAX_LOOP_ITERATIONS) -> None:
         if self._arrived == arrived or not turns or any(queue.full for queue in self._queues.values()):
             self._send_off()
         else:
@@ -119,7 +119,7 @@ class Batches:
 
     def _send_off(self) -> None:
         """Calls the models, the predictors in turn; after a while on the loop others pass first."""
-        until = time.perf_counter() + QUICK
+        until = time.perf_counter() + INLINE_SECONDS
         while key := self._first():
             if batch := self._take(key):
                 self._call(key, batch)
@@ -131,7 +131,11 @@ class Batches:
     def _first(self) -> Key | None:
         """Whose turn it is; None where nothing waits, or what waits may gather on, as the thread has enough to do."""
         for key, queue in self._queues.items():
-            if not self._calls or (queue.ready and len(self._calls) < AHEAD) or self._quick(key[0], queue.next_rows):
+            if (
+                not self._calls
+                or (queue.ready and len(self._calls) < MAX_CALLS_AHEAD)
+                or self._quick(key[0], queue.next_rows)
+            ):
                 return key
         return None
 

@@ -5,7 +5,7 @@ from weakref import WeakKeyDictionary
 
 from ML.prediction.predictor import Predictor
 
-PACES: "WeakKeyDictionary[Predictor, Pace]" = WeakKeyDictionary()
+CALL_TIMES: "WeakKeyDictionary[Predictor, CallTime]" = WeakKeyDictionary()
 """That of each predictor of this worker."""
 
 FORGET = 0.1
@@ -13,7 +13,7 @@ FORGET = 0.1
 
 
 @dataclass(slots=True)
-class Pace:
+class CallTime:
     """Seconds of a call as a line over its rows, fitted by least squares to the calls, the newer the more.
 
     A call of one row says little of a call of a thousand: some models take as long for either.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ML.prediction.predictor import Answer, Predictor
-from rest_api.serving.call_time import Pace
+from rest_api.serving.call_time import CallTime
 
 Key = tuple[Predictor, bool]
 """Whose queue it is, and whether probabilities are wanted."""
@@ -47,7 +47,7 @@ def joined(answers: list[Answer]) -> Answer:
     return Answer([label for answer in answers for label in answer.predictions], shares)
 
 
-class Waiting:
+class JobQueue:
     """A queue of jobs. `most` rows make a batch; without that number a batch is one job, whole."""
 
     def __init__(self, most: int | None) -> None:
@@ -101,7 +101,7 @@ class Waiting:
         """Calls until one more row is answered, its own included."""
         return self.ahead // self.most + 1 if self.most else len(self.jobs) + 1
 
-    def seconds(self, pace: Pace, turns: int | None = None) -> float:
+    def seconds(self, pace: CallTime, turns: int | None = None) -> float:
         """How long those calls take, or only so many of them; without a number, one more row is among them."""
         size = self.most or 1 + self.ahead // (1 + len(self.jobs))
         if turns is not None and turns < self.calls:

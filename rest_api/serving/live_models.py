@@ -29,7 +29,7 @@ SPAN = 20_000
 """New objects until the collector looks for cycles among them: by default 700, which a dozen requests make."""
 
 
-class Held(NamedTuple):
+class LoadedVersion(NamedTuple):
     """What was found at one state of the pointer: a predictor, or why there is none, and when to look again."""
 
     stamp: Stamp
@@ -42,14 +42,14 @@ class Held(NamedTuple):
         return self.stamp != _stamp(model) or time.monotonic() > self.retry_at
 
 
-class Live:
+class LiveModels:
     """One reference for each model. A request takes it once; a swap replaces it, and the old one ends with its last."""
 
     def __init__(self) -> None:
-        self._held: dict[str, Held] = {}
+        self._held: dict[str, LoadedVersion] = {}
         self.fresh: dict[str, Predictor] = {}
         """What was taken in this turn of the loop: one look at the pointer does for all requests that came in it."""
-        self._loading: dict[str, asyncio.Task[Held]] = {}
+        self._loading: dict[str, asyncio.Task[LoadedVersion]] = {}
 
     async def take(self, model: str) -> Predictor:
         """The predictor of the live version, loaded first if the pointer has moved. Raises NotFound and NotReady."""
@@ -79,19 +79,19 @@ class Live:
             raise NotReady(held.problem)
         return held.predictor
 
-    async def _load_once(self, model: str) -> Held:
+    async def _load_once(self, model: str) -> LoadedVersion:
         """Loads in a thread; all requests that see the pointer moved wait for the same load."""
         if model not in self._loading:
             self._loading[model] = asyncio.create_task(self._load(model, _stamp(model)), context=Context())
         return await asyncio.shield(self._loading[model])
 
-    async def _load(self, model: str, stamp: Stamp) -> Held:
-        before, begun = self._held.get(model, Held(None, None)), time.perf_counter()
+    async def _load(self, model: str, stamp: Stamp) -> LoadedVersion:
+        before, begun = self._held.get(model, LoadedVersion(None, None)), time.perf_counter()
         try:
-            found = Held(stamp, await asyncio.to_thread(_loaded, model))
+            found = LoadedVersion(stamp, await asyncio.to_thread(_loaded, model))
             log.info("serving %s", found.predictor and found.predictor.name)
         except NotReady as error:
-            found = Held(stamp, None, str(error))
+            found = LoadedVersion(stamp, None, str(error))
         except Exception as error:  # a broken version must not stop the one that serves
             log.error(
                 "the live version of %s can't be loaded: %s",
@@ -99,7 +99,7 @@ class Live:
                 error,
                 exc_info=not isinstance(error, Problem),
             )
-            found = Held(
+            found = LoadedVersion(
                 stamp,
                 before.predictor or await asyncio.to_thread(_before, model),
                 f"The live version of {model} can't be loaded: {error}",

@@ -151,7 +151,7 @@ def loaded(model: str, seconds: float, well: bool) -> None:
     tally.of(SECONDS, "load", model).add(seconds)
 
 
-def hand_on() -> None:
+def flush() -> None:
     """Hands on what was counted since the last time."""
     if tally.sink:
         tally.sum_up()
@@ -159,7 +159,7 @@ def hand_on() -> None:
 
 
 def _periodically() -> None:
-    hand_on()
+    flush()
     tally.due = bool(tally.queue and tally.queue.rows)
     if tally.due:  # so that the depth goes down again
         asyncio.get_running_loop().call_later(PERIOD, _periodically, context=Context())

@@ -84,7 +84,7 @@ def families() -> Families:
     return Families()
 
 
-def take(tally: Tally) -> None:
+def export(tally: Tally) -> None:
     """Moves the worker's counts to where all workers' are."""
     to = families()
     counts, tally.counts = tally.counts, type(tally.counts)()
@@ -118,7 +118,7 @@ class Models:
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}}, summary="Prometheus")
 async def show() -> Response:
     """Counts of all workers since the start, in Prometheus' text format."""
-    metrics.hand_on()
+    metrics.flush()
     return Response(await asyncio.to_thread(_text), media_type=CONTENT_TYPE)
 
 

@@ -44,7 +44,7 @@ def set_up(settings: Settings) -> None:
 
 
 @dataclass(slots=True)
-class Line:
+class LogEntry:
     """What the log line of a request says; whoever learns it puts it here, in `scope["log"]`."""
 
     id: str
@@ -73,7 +73,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        line = scope["log"] = Line(_request_id(scope))
+        line = scope["log"] = LogEntry(_request_id(scope))
         started = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
@@ -99,7 +99,7 @@ class RequestLog:
             if requests.isEnabledFor(logging.INFO):
                 self._add(scope, line, seconds)
 
-    def _add(self, scope: Scope, line: Line, seconds: float) -> None:
+    def _add(self, scope: Scope, line: LogEntry, seconds: float) -> None:
         # The raw path is still percent-encoded, so no line break of a caller's gets into the log.
         path = scope["raw_path"].decode("ascii", "replace")
         if not self._lines:
@@ -115,11 +115,11 @@ class RequestLog:
             requests.handle(self._record)
 
 
-def _plain(now: str, line: Line, method: str, path: str, ms: float) -> str:
+def _plain(now: str, line: LogEntry, method: str, path: str, ms: float) -> str:
     return f"{now} INFO {line.id} {method} {path} {line.status} {ms:.1f}ms {line.user} {line.version}"
 
 
-def _json(now: str, line: Line, method: str, path: str, ms: float) -> str:
+def _json(now: str, line: LogEntry, method: str, path: str, ms: float) -> str:
     says = {"time": now, "level": "INFO", "id": line.id, "method": method, "path": path, "status": line.status}
     return to_json(says | {"ms": round(ms, 1), "user": line.user, "version": line.version}).decode()
 

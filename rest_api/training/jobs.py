@@ -12,7 +12,7 @@ from ML.config.config import ROOT, settings
 from ML.errors import Problem
 from ML.prediction import predictor
 from ML.training import estimators, failures, fitting, memory, process
-from ML.training import lock as turn
+from ML.training.lock import claim, training_lock
 from ML.versions import store
 from ML.versions.card import Card
 from rest_api.http import work
@@ -21,7 +21,7 @@ from rest_api.telemetry import counts
 POLL = 0.02
 """Seconds between two looks whether a training has ended."""
 
-HASTE, SOON = 4e9, 0.005
+BYTES_PER_SECOND, SOON = 4e9, 0.005
 """Bytes a second that a training takes at most, which tells when to look again how many are left; the least wait."""
 
 _watched: set[asyncio.Task[Card]] = set()
@@ -64,14 +64,14 @@ class Job(NamedTuple):
         return card
 
 
-def allowed() -> None:
+def check_training_allowed() -> None:
     """Raises OnlyServes where the setting says so."""
     if not settings().training:
         raise OnlyServes("This server only serves (TRAINING=off); send the training to one that trains")
 
 
 @contextmanager
-def writing() -> Iterator[None]:
+def store_errors() -> Iterator[None]:
     """Says in words that the store can't be written."""
     try:
         yield
@@ -85,8 +85,8 @@ async def begin(model: str, data: bytes, target: str, force: bool) -> Job:
     Raises NotFound, Invalid, TooLarge, Conflict while another training of the model runs, and StoreUnwritable.
     """
     estimators.check(model)
-    await work.run(max(work.size_of(data), work.SMALL + 1), fitting.check, model, data, target)
-    found = None if force else await asyncio.to_thread(_known, model, data, target)
+    await work.run(max(work.size_of(data), work.INLINE_BYTES + 1), fitting.check, model, data, target)
+    found = None if force else await asyncio.to_thread(_find_same_upload, model, data, target)
     if found:
         return Job(found, None)
     card, run = await asyncio.to_thread(_start, model, data, target, force)
@@ -96,7 +96,7 @@ async def begin(model: str, data: bytes, target: str, force: bool) -> Job:
     return Job(card, ended)
 
 
-def _known(model: str, data: bytes, target: str) -> Card | None:
+def _find_same_upload(model: str, data: bytes, target: str) -> Card | None:
     """The newest version that was trained from the same, made live unless it was held back.
 
     A sample's does not count: it gives way to the next sample, and what somebody uploads stays.
@@ -113,7 +113,7 @@ def _known(model: str, data: bytes, target: str) -> Card | None:
         try:
             predictor.load(model, card.version)
             if card.version != live and not card.held_back:
-                with writing():
+                with store_errors():
                     store.promote(model, card.version)
         except Problem:  # its card or file was changed, say: it is trained anew
             continue
@@ -123,8 +123,8 @@ def _known(model: str, data: bytes, target: str) -> Card | None:
 
 def _start(model: str, data: bytes, target: str, force: bool) -> tuple[Card, subprocess.Popen[bytes]]:
     """Starts the process. It inherits the training lock, so that is held until it ends, whatever becomes of us."""
-    with writing(), turn.taken(model) as lock:
-        card = turn.claim(model, data, target, "upload", force)
+    with store_errors(), training_lock(model) as lock:
+        card = claim(model, data, target, "upload", force)
         command = [sys.executable, "-m", "ML.training", model, "--job", str(card.version)]
         try:
             # Not asyncio's: that kills its processes when the loop ends.
@@ -132,13 +132,13 @@ def _start(model: str, data: bytes, target: str, force: bool) -> tuple[Card, sub
         except OSError as error:
             failures.fail(card, error)
             raise
-        process.step_back(run.pid)
-        process.sign(model, card.version, run.pid)
+        process.lower_priority(run.pid)
+        process.record(model, card.version, run.pid)
     return card, run
 
 
-def _told(card: Card, code: int) -> Card:
-    return failures.told(store.read(card.model, card.version), code)
+def _finished(card: Card, code: int) -> Card:
+    return failures.mark_if_dead(store.read(card.model, card.version), code)
 
 
 async def _watch(card: Card, run: subprocess.Popen[bytes]) -> Card:
@@ -146,12 +146,12 @@ async def _watch(card: Card, run: subprocess.Popen[bytes]) -> Card:
     look = 0.0
     while (code := run.poll()) is None:
         if (now := time.monotonic()) >= look:
-            if (spare := memory.spare()) < 0:
+            if (spare := memory.bytes_left()) < 0:
                 run.send_signal(process.SHORT)
-            look = now + max(spare / HASTE, SOON)
+            look = now + max(spare / BYTES_PER_SECOND, SOON)
         await asyncio.sleep(min(POLL, look - now))
     # Somebody else who looks whether it lives may have its lock at this moment.
-    while (ended := await asyncio.to_thread(_told, card, code)).state == "training":  # noqa: ASYNC110
+    while (ended := await asyncio.to_thread(_finished, card, code)).state == "training":  # noqa: ASYNC110
         await asyncio.sleep(POLL)
     counts.trained(ended.model, ended.state)
     return ended

@@ -14,7 +14,7 @@ class TrainRoute(BodyRoute):
         handle = super().get_route_handler()
 
         async def allowed(request: Request) -> Response:
-            jobs.allowed()
+            jobs.check_training_allowed()
             return await handle(request)
 
         return allowed

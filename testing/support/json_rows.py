@@ -3,7 +3,7 @@
 import json
 
 from ML.schema import schema
-from ML.schema.json_rows import Instances
+from ML.schema.json_rows import JsonRows
 
 COLUMNS = {
     "n": ["1.5", "", "3"],
@@ -23,7 +23,7 @@ def learn(columns=None):
 
 
 def of(columns=None):
-    return Instances(learn(columns), "target")
+    return JsonRows(learn(columns), "target")
 
 
 def parse(body, columns=None, most=100):

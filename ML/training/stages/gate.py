@@ -41,10 +41,10 @@ def compare(card: Card, estimator: Estimator, model: Any, X: pd.DataFrame, y: ND
         return
     card.held_back = card.gate.worse and not card.forced
     if card.gate.worse:
-        card.notes.append(words(card, card.gate))
+        card.notes.append(explanation(card, card.gate))
 
 
-def words(card: Card, found: Comparison) -> str:
+def explanation(card: Card, found: Comparison) -> str:
     """What somebody reads whose version is worse than the live one."""
     remedy = "it went live by force" if card.forced else "make it live with PUT .../current, or train with force=true"
     return (
@@ -79,7 +79,7 @@ def _unseen(live: Card, X: pd.DataFrame, y: NDArray[Any]) -> NDArray[np.bool_]:
     """True for rows that the live version was not fitted to: those of its own share, less its rare classes."""
     seen = np.isin(y.astype(str), [str(label) for label in live.kept])
     if live.holdout is not None and live.holdout < settings().holdout:
-        seen |= ~holdout.below(X, live.holdout)
+        seen |= ~holdout.in_share(X, live.holdout)
     return ~seen
 
 

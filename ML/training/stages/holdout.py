@@ -16,10 +16,10 @@ def mask(X: pd.DataFrame, y: NDArray[Any], share: float, classify: bool) -> NDAr
     The hash is over the features' names and values in the order of the names, so that a row is on the same side in
     every upload, and all its duplicates with it. A class that would have no training row keeps all of its rows.
     """
-    return spare(below(X, share), y, classify)
+    return keep_every_class(in_share(X, share), y, classify)
 
 
-def below(X: pd.DataFrame, share: float) -> NDArray[np.bool_]:
+def in_share(X: pd.DataFrame, share: float) -> NDArray[np.bool_]:
     """True for rows whose hash is in the share. Those of a smaller share are among those of a larger one."""
     names = sorted(X.columns)
     rows = zip(*(X[name].tolist() for name in names), strict=True)
@@ -27,7 +27,7 @@ def below(X: pd.DataFrame, share: float) -> NDArray[np.bool_]:
     return np.fromiter((_hash(names, row) < limit for row in rows), dtype=bool, count=len(X))
 
 
-def spare(chosen: NDArray[np.bool_], y: NDArray[Any], classify: bool) -> NDArray[np.bool_]:
+def keep_every_class(chosen: NDArray[np.bool_], y: NDArray[Any], classify: bool) -> NDArray[np.bool_]:
     """The chosen rows that training can do without: not a whole class, and not all rows."""
     held = chosen.copy()
     if classify:

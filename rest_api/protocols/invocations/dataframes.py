@@ -7,7 +7,7 @@ from ML.config.config import settings
 from ML.errors import Invalid
 from ML.prediction.predictor import Predictor
 from ML.schema import json_size
-from ML.schema.json_rows import Request
+from ML.schema.json_rows import ParsedRows
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 PARAMETERS = ("params", "parameters")
@@ -15,7 +15,7 @@ FEATURES = "features"
 SPLIT = ("columns", "index", "data")
 
 
-def parse(live: Predictor, body: bytes, forms: Sequence[str] = FORMS, bare: bool = False) -> Request:
+def parse(live: Predictor, body: bytes, forms: Sequence[str] = FORMS, bare: bool = False) -> ParsedRows:
     """Return the rows of exactly one of the forms, or with `bare` of an array of rows, and what its parameters ask.
 
     NaN is what pandas' clients send for a missing value. Raises Invalid and TooLarge.
@@ -27,7 +27,7 @@ def parse(live: Predictor, body: bytes, forms: Sequence[str] = FORMS, bare: bool
     return of_value(live, found, forms, nan)
 
 
-def of_value(live: Predictor, found: Any, forms: Sequence[str] = FORMS, nan: bool = True) -> Request:
+def of_value(live: Predictor, found: Any, forms: Sequence[str] = FORMS, nan: bool = True) -> ParsedRows:
     """The same of JSON that is parsed already. Null is as unset; keys of the peers' own are left aside."""
     given = [name for name in forms if found.get(name) is not None] if isinstance(found, dict) else []
     if len(given) != 1:
@@ -40,7 +40,7 @@ def of_value(live: Predictor, found: Any, forms: Sequence[str] = FORMS, nan: boo
     return found_rows._replace(probabilities=_probabilities(found))
 
 
-def asked(live: Predictor, form: str, rows: Any) -> Request:
+def asked(live: Predictor, form: str, rows: Any) -> ParsedRows:
     """Rows that are Python values, checked and converted. Raises Invalid, which calls them by the form's name."""
     try:
         return live.instances.of_rows(_of_features(live, rows), settings().max_rows)

@@ -11,11 +11,11 @@ from ML.config.config import settings
 from ML.errors import Invalid
 from ML.prediction.predictor import Answer, Predictor
 from ML.schema import json_size
-from ML.schema.json_rows import Request
+from ML.schema.json_rows import ParsedRows
 from ML.tables import header as headerless
 from ML.tables.csv_table import check_rows
 from ML.versions.card import Card
-from rest_api.answers import bare
+from rest_api.answers import platform_fields
 from rest_api.protocols.invocations import arrays, dataframes
 from rest_api.protocols.oip import contract
 
@@ -29,7 +29,7 @@ KINDS = {JSON: JSON, CSV: CSV, NPY: NPY, LINES: LINES, **dict.fromkeys(
 class Rows(NamedTuple):
     """What was asked, and what kind of answer that wants where no Accept header says it."""
 
-    asked: Request
+    asked: ParsedRows
     answer: str
 
 
@@ -39,7 +39,7 @@ def of_csv(live: Predictor, body: bytes, header: bool | None) -> Rows:
     table, named = headerless.read(body, names, target, settings().max_body_bytes, header)
     columns, _ = live.schema.from_table(table, target, settings().max_rows)
     unused = live.schema.unused([*table.header, *table.unnamed], target)
-    return Rows(Request(columns, len(columns[0]), False, unused), JSON if named else CSV)
+    return Rows(ParsedRows(columns, len(columns[0]), False, unused), JSON if named else CSV)
 
 
 def of_lines(live: Predictor, body: bytes, header: bool | None = None) -> Rows:
@@ -58,13 +58,13 @@ def of_json(live: Predictor, body: bytes, header: bool | None = None) -> Rows:
 def of_npy(live: Predictor, body: bytes, header: bool | None = None) -> Rows:
     """An array, its columns in the model's order."""
     found, rows = arrays.values(body, len(live.schema.names), settings().max_rows)
-    return Rows(Request(contract.of(live).columns.matrix(found), rows, False, []), JSON)
+    return Rows(ParsedRows(contract.of(live).columns.matrix(found), rows, False, []), JSON)
 
 
-def answered(kind: str, card: Card, answer: Answer, unused: list[str]) -> Response:
+def render(kind: str, card: Card, answer: Answer, unused: list[str]) -> Response:
     """Predictions as JSON; one a line, as an object or as a CSV cell, with the probabilities beside it; as an array."""
     if KINDS[kind] == JSON:
-        body = to_json(bare(card, answer, unused), inf_nan_mode="null")
+        body = to_json(platform_fields(card, answer, unused), inf_nan_mode="null")
     elif KINDS[kind] == LINES:
         rows: list[dict[str, Any]] = [{"prediction": label} for label in answer.predictions]
         for row, share in zip(rows, answer.probabilities or (), strict=False):

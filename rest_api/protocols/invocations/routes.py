@@ -93,7 +93,7 @@ async def invoke(request: Request) -> Response:
     if asked.probabilities and wanted == formats.NPY:
         raise NotAcceptable(f"{wanted} has no place for probabilities beside predictions; Accept {formats.JSON}")
     answer = await answering.predict(request, live, asked.columns, asked.rows, asked.probabilities)
-    return await work.run(16 * asked.rows, formats.answered, wanted, live.card, answer, asked.unused)
+    return await work.run(16 * asked.rows, formats.render, wanted, live.card, answer, asked.unused)
 
 
 def _content_type(request: Request) -> tuple[str, bool | None]:

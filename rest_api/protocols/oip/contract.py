@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from pydantic_core import to_json
 
 from ML.prediction.predictor import Predictor
-from ML.schema.json_values import Columns
+from ML.schema.json_values import ColumnValidator
 from ML.schema.schema import Schema
 
 PREDICT, PROBABILITIES = "predict", "probabilities"
@@ -21,7 +21,7 @@ OUTPUTS = {"integer": "INT64", "number": "FP64", "boolean": "BOOL", "string": "B
 
 
 @dataclass(frozen=True, eq=False)
-class Contract:
+class ModelSignature:
     """That of one version."""
 
     name: str
@@ -33,9 +33,9 @@ class Contract:
     """In the order of the probabilities; None where there are none."""
 
     @cached_property
-    def columns(self) -> Columns:
+    def columns(self) -> ColumnValidator:
         """Checks and converts the inputs; made with the first, as it takes milliseconds."""
-        return Columns(self.schema)
+        return ColumnValidator(self.schema)
 
     @cached_property
     def names(self) -> list[str]:
@@ -86,16 +86,16 @@ def _triton(datatype: str) -> str:
     return "STRING" if datatype == "BYTES" else datatype
 
 
-_contracts: WeakKeyDictionary[Predictor, Contract] = WeakKeyDictionary()
+_contracts: WeakKeyDictionary[Predictor, ModelSignature] = WeakKeyDictionary()
 
 
-def of(live: Predictor) -> Contract:
+def of(live: Predictor) -> ModelSignature:
     """The contract of a version, made once."""
     found = _contracts.get(live)
     if found is None:
         target = live.target
         datatype = "FP64" if target.task == "regression" else OUTPUTS[target.type]
         classes = (target.classes or ()) if live.card.probabilities else None
-        found = Contract(live.card.model, str(live.card.version), live.schema, datatype, classes)
+        found = ModelSignature(live.card.model, str(live.card.version), live.schema, datatype, classes)
         _contracts[live] = found
     return found

@@ -10,7 +10,7 @@ from ML.errors import Invalid
 from ML.schema import json_size as bodies
 from ML.schema.schema import check_names
 from rest_api.protocols.oip import plain_request, tensors
-from rest_api.protocols.oip.contract import PREDICT, PROBABILITIES, SHARES, Contract
+from rest_api.protocols.oip.contract import PREDICT, PROBABILITIES, SHARES, ModelSignature
 from rest_api.protocols.oip.raw import Raw
 from rest_api.protocols.oip.tensors import Tensor, wrong
 
@@ -37,7 +37,7 @@ ENVELOPE = TypeAdapter(Envelope)
 T = TypeVar("T")
 
 
-class Asked(NamedTuple):
+class InferRequest(NamedTuple):
     """Converted rows, a sequence for each column; the request's id; and each output asked for, whether as bytes."""
 
     columns: Sequence[Sequence[Any]]
@@ -51,7 +51,7 @@ class Asked(NamedTuple):
         return any(name in SHARES for name in self.outputs)
 
 
-def parse(contract: Contract, body: bytes, json_size: int | None, most_rows: int) -> Asked:
+def parse(contract: ModelSignature, body: bytes, json_size: int | None, most_rows: int) -> InferRequest:
     """The request in a body, whose first `json_size` bytes are JSON; all of it where that is None.
 
     Raises Invalid, naming tensor, row and column, and TooLarge.
@@ -63,13 +63,13 @@ def parse(contract: Contract, body: bytes, json_size: int | None, most_rows: int
     # Data may be nested: an array for each value.
     envelope = bodies.read(body if json_size is None else body[:json_size], most_rows * width, 1)
     if json_size is None and (found := plain_request.numbers(contract, envelope, most_rows)):
-        return Asked(*found, envelope.get("id"), _outputs(envelope))
+        return InferRequest(*found, envelope.get("id"), _outputs(envelope))
     envelope = checked(ENVELOPE, envelope)
     raw = Raw(memoryview(body)[len(body) if json_size is None else json_size :], json_size is not None)
     inputs = envelope["inputs"]
     columns, rows = (_matrix(contract, inputs, raw, most_rows)) or _columns(contract, inputs, raw, most_rows)
     raw.end()
-    return Asked(columns, rows, envelope.get("id"), _outputs(envelope))
+    return InferRequest(columns, rows, envelope.get("id"), _outputs(envelope))
 
 
 def checked(kind: TypeAdapter[T], value: Any) -> T:
@@ -87,7 +87,7 @@ def _placed(place: tuple[int | str, ...], message: str) -> str:
     return f"{where}: {message}" if where else message
 
 
-def _matrix(contract: Contract, inputs: list[Tensor], raw: Raw, most_rows: int) -> tuple[Any, int] | None:
+def _matrix(contract: ModelSignature, inputs: list[Tensor], raw: Raw, most_rows: int) -> tuple[Any, int] | None:
     """The columns and rows of a single tensor that has all columns side by side, whatever its name."""
     tensor = inputs[0]
     if len(inputs) > 1:
@@ -104,7 +104,7 @@ def _matrix(contract: Contract, inputs: list[Tensor], raw: Raw, most_rows: int) 
     return contract.columns.matrix(tensors.values(tensor, rows, width, raw.next(tensor))), rows
 
 
-def _columns(contract: Contract, inputs: list[Tensor], raw: Raw, most_rows: int) -> tuple[Any, int]:
+def _columns(contract: ModelSignature, inputs: list[Tensor], raw: Raw, most_rows: int) -> tuple[Any, int]:
     """The columns and rows of one tensor for each column."""
     names = contract.schema.names
     check_names(names, [tensor["name"] for tensor in inputs], "inputs")

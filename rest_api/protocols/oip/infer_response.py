@@ -7,11 +7,11 @@ from pydantic_core import to_json
 
 from ML.prediction.predictor import Answer, CannotPredict
 from rest_api.protocols.oip import tensors
-from rest_api.protocols.oip.contract import PREDICT, SHARES, Contract
-from rest_api.protocols.oip.infer_request import Asked
+from rest_api.protocols.oip.contract import PREDICT, SHARES, ModelSignature
+from rest_api.protocols.oip.infer_request import InferRequest
 
 
-def answer(contract: Contract, asked: Asked, found: Answer) -> tuple[bytes, int | None]:
+def answer(contract: ModelSignature, asked: InferRequest, found: Answer) -> tuple[bytes, int | None]:
     """The body, and how many of its bytes are JSON; None where all are. Raises CannotPredict."""
     id = b"" if asked.id is None else b'"id":%s,' % to_json(asked.id)
     if asked.outputs == {PREDICT: False}:
@@ -31,7 +31,7 @@ def answer(contract: Contract, asked: Asked, found: Answer) -> tuple[bytes, int 
     return (b"".join((body, *raw)), len(body)) if raw else (body, None)
 
 
-def _described(contract: Contract, name: str, found: Answer) -> tuple[bytes, str, Sequence[Any]]:
+def _described(contract: ModelSignature, name: str, found: Answer) -> tuple[bytes, str, Sequence[Any]]:
     """How an output begins, its datatype, and its elements, row after row."""
     rows = len(found.predictions)
     if name == PREDICT:
@@ -44,7 +44,7 @@ def _described(contract: Contract, name: str, found: Answer) -> tuple[bytes, str
     return head, "FP64", [share for row in shares for share in row]
 
 
-def _told(contract: Contract, name: str) -> bytes:
+def _told(contract: ModelSignature, name: str) -> bytes:
     return b'"classes":%s,' % to_json(contract.labels) if name in SHARES else b""
 
 

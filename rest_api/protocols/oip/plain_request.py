@@ -6,10 +6,10 @@ from typing import Any
 
 from ML.schema.json_values import finite
 from ML.tables.csv_table import check_rows
-from rest_api.protocols.oip.contract import Contract
+from rest_api.protocols.oip.contract import ModelSignature
 
 
-def numbers(contract: Contract, envelope: Any, most_rows: int) -> tuple[list[Sequence[float]], int] | None:
+def numbers(contract: ModelSignature, envelope: Any, most_rows: int) -> tuple[list[Sequence[float]], int] | None:
     """Columns and rows; None where anything is unusual or wrong, which others look at. Raises TooLarge."""
     if type(envelope) is not dict or "outputs" in envelope or not contract.columns.plain:
         return None

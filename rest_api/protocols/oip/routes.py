@@ -18,9 +18,9 @@ from rest_api.http.responses import Json
 from rest_api.http.routes import HotRoute
 from rest_api.predictions import answering
 from rest_api.protocols.oip import contract, infer_request, infer_response, repository, served, statistics
-from rest_api.protocols.oip.contract import Contract
+from rest_api.protocols.oip.contract import ModelSignature
 from rest_api.protocols.oip.documents import ANSWER, BODY, Error, Live, Metadata, ModelReady, Ready, Server
-from rest_api.protocols.oip.infer_request import Asked
+from rest_api.protocols.oip.infer_request import InferRequest
 from rest_api.protocols.oip.statistics import Timer
 from rest_api.protocols.protocol import Protocol, words
 
@@ -145,7 +145,7 @@ def _headers(request: Request) -> tuple[int | None, bytes]:
     return size, accept
 
 
-def _response(told: Contract, asked: Asked, answer: Answer, encoding: bytes) -> Response:
+def _response(told: ModelSignature, asked: InferRequest, answer: Answer, encoding: bytes) -> Response:
     body, size = infer_response.answer(told, asked, answer)
     headers = []
     if encoding and len(body) >= encodings.WORTH:

@@ -17,7 +17,7 @@ from ML.errors import Problem
 from ML.prediction.predictor import Predictor
 from ML.training import estimators
 from rest_api.protocols.oip import served
-from rest_api.serving.call_time import PACES
+from rest_api.serving.call_time import CALL_TIMES
 from rest_api.telemetry import counts as metrics
 from rest_api.telemetry import prometheus
 
@@ -86,7 +86,7 @@ class Timer:
         if kind is None:
             begun, parsed, answered = self._marks
             # The call that answered these rows is the latest one, or close to it.
-            call = min(answered - parsed, PACES[self._live].latest)
+            call = min(answered - parsed, CALL_TIMES[self._live].latest)
             metrics.inferred(model, (now - begun, answered - parsed - call, parsed - begun, call, now - answered))
         elif issubclass(kind, Exception):
             metrics.failed(model, now - self._marks[0])
@@ -115,7 +115,7 @@ async def of_version(request: Request, model: str, version: str) -> Statistics:
 
 
 async def _statistics(*found: Predictor) -> Statistics:
-    metrics.hand_on()
+    metrics.flush()
     return Statistics(model_stats=await asyncio.to_thread(_counted, found))
 
 

@@ -10,6 +10,8 @@ from ML.errors import Invalid, TooLarge
 from rest_api.http.errors import Errors
 from rest_api.protocols import enabled
 
+ERRORS = Errors(enabled.error)
+
 
 def wrong(body, columns=None):
     with pytest.raises(Invalid) as caught:
@@ -115,12 +117,12 @@ BODIES = [
 def test_a_body_of_another_shape_is_refused_by_its_place_in_json_that_can_be_sent(body, place, message):
     error = wrong(body)
     assert error.errors[0]["loc"] == ["body", *place] and message in error.errors[0]["msg"]
-    assert json.loads(bytes(Errors(enabled.error).answer({"path": "/predict"}, error.status, error.detail).body))["detail"][0]["msg"]
+    assert json.loads(bytes(ERRORS.answer({"path": "/predict"}, error.status, error.detail).body))["detail"][0]["msg"]
 
 
 def test_a_large_body_that_is_no_json_is_not_sent_back():
     error = wrong(b'{"instances": [' + b" " * 1_000_000)
-    assert len(Errors(enabled.error).answer({"path": "/predict"}, error.status, error.detail).body) < 10_000
+    assert len(ERRORS.answer({"path": "/predict"}, error.status, error.detail).body) < 10_000
 
 
 @pytest.mark.parametrize(

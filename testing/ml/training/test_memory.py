@@ -18,7 +18,7 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_where_nobody_tells_there_is_enough(group: Path) -> None:
-    assert memory.spare() > 0
+    assert memory.bytes_left() > 0
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,11 @@ def test_where_nobody_tells_there_is_enough(group: Path) -> None:
 def test_version_2(group: Path, limit: str, anon: int, shmem: int, short: bool) -> None:
     (group / "memory.max").write_text(f"{limit}\n")
     (group / "memory.stat").write_text(f"anon {anon}\nfile 900000000\nkernel 1\nshmem {shmem}\n")
-    assert (memory.spare() < 0) is short
+    assert (memory.bytes_left() < 0) is short
 
 
 def test_version_1(group: Path) -> None:
     (group / "memory").mkdir()
     (group / "memory" / "memory.limit_in_bytes").write_text("536870912\n")
     (group / "memory" / "memory.stat").write_text("cache 0\nrss 0\ntotal_rss 480000000\ntotal_shmem 0\n")
-    assert (memory.spare() < 0) is ("memory" in Path("/proc/self/cgroup").read_text())
+    assert (memory.bytes_left() < 0) is ("memory" in Path("/proc/self/cgroup").read_text())

@@ -16,7 +16,7 @@ from ML.errors import Problem
 from ML.schema import cells
 from ML.schema.schema import Column, Schema
 from rest_api.protocols.oip import infer_request, tensors
-from rest_api.protocols.oip.contract import Contract
+from rest_api.protocols.oip.contract import ModelSignature
 from rest_api.protocols.oip.tensors import LAYOUT
 
 MIXED = Schema(
@@ -32,14 +32,14 @@ NUMBERS = Schema(columns=(Column(name="a", kind="number"), Column(name="b", kind
 ROWS = 100
 
 
-def contract(schema: Schema) -> Contract:
-    return Contract("model", "1", schema, "BYTES", None)
+def contract(schema: Schema) -> ModelSignature:
+    return ModelSignature("model", "1", schema, "BYTES", None)
 
 
 MODELS = {"mixed": contract(MIXED), "numbers": contract(NUMBERS)}
 
 
-def parse(inputs: Any, raw: bytes = b"", model: str = "mixed", **fields: Any) -> infer_request.Asked:
+def parse(inputs: Any, raw: bytes = b"", model: str = "mixed", **fields: Any) -> infer_request.InferRequest:
     text = json.dumps({"inputs": inputs, **fields}).encode()
     return infer_request.parse(MODELS[model], text + raw, len(text) if raw else None, ROWS)
 

@@ -16,14 +16,14 @@ from server import PASSWORD, USER, Server, eventually
 from starlette.types import Message, Receive, Scope, Send
 
 from ML.config.config import Settings
-from rest_api.security.addresses import Proxies, network
 from rest_api.protocols import enabled
 from rest_api.security.access import Access
+from rest_api.security.addresses import Proxies, network
 from rest_api.security.guard import Guard
 from rest_api.security.guesses import LIMIT, WINDOW, Guesses
 from rest_api.security.throttle import SLOWEST, delay
 from rest_api.server.extensions import CONNECTION
-from rest_api.telemetry.request_log import Line
+from rest_api.telemetry.request_log import LogEntry
 
 BODY = json.dumps({"instances": [[5.1, 3.5, 1.4, 0.2]]})
 MINUTE = WINDOW / 1000
@@ -215,7 +215,7 @@ async def _through(connection: dict[str, Any], password: str, more: list[tuple[b
         return {"type": "http.disconnect"}
 
     token = b64encode(f"{USER}:{password}".encode())
-    scope = {"type": "http", "method": "GET", "path": "/models", "client": ("192.0.2.1", 1), "log": Line("1")}
+    scope = {"type": "http", "method": "GET", "path": "/models", "client": ("192.0.2.1", 1), "log": LogEntry("1")}
     scope |= {"headers": [(b"authorization", b"Basic " + token), *more], "extensions": {CONNECTION: connection}}
     await GUARD(scope, receive, send)
     return statuses[-1]
