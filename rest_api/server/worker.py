@@ -4,6 +4,8 @@ import asyncio
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -26,6 +28,20 @@ class Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop to accept, but serve what the system accepted already: closing the listener would reset that."""
+        waiting = [accepted for listener in sockets or [] for accepted in _waiting(listener)]
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        for accepted in waiting:
+            await self._loop.connect_accepted_socket(self._connection, accepted, ssl=self.config.ssl)
+        await super().shutdown()
+
+    def _connection(self) -> Connection:
+        return Connection(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Called for a signal, on the loop's thread but at any moment."""
         first = CLOSE not in self.config.encoded_headers
@@ -37,6 +53,13 @@ class Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._loop.call_later, delay, super().handle_exit, sig, frame)
         else:
             super().handle_exit(sig, frame)
+
+
+def _waiting(listener: socket.socket) -> Iterator[socket.socket]:
+    """Accept the connections that wait at a listener."""
+    with suppress(BlockingIOError, InterruptedError):  # another worker may take the last one
+        while True:
+            yield listener.accept()[0]
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]

@@ -3,10 +3,12 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
@@ -141,6 +143,24 @@ def test_every_request_that_was_accepted_is_answered_at_the_end(echo: Callable[.
     assert set(load.statuses) == {200}
     assert server.process.wait(12) == 0
     assert load.times[-1] - seen[0] >= 0.9 * delay
+
+
+def test_connections_that_only_the_system_has_accepted_are_answered_at_the_end(serve: Callable[..., Server]) -> None:
+    server = serve(WEB_CONCURRENCY="1")
+    (worker,) = workers(server)
+    os.kill(worker, signal.SIGSTOP)
+    with ExitStack() as stack:
+        socks = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 10)) for _ in range(50)]
+        for sock in socks[::2]:
+            sock.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        time.sleep(0.2)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)  # the signal is there before the worker goes on
+        os.kill(worker, signal.SIGCONT)
+        for sock in socks[1::2]:  # and what comes a moment later
+            sock.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert [sock.recv(12) for sock in socks] == [b"HTTP/1.1 200"] * 50
+    assert server.process.wait(12) == 0
 
 
 def test_before_the_end_the_server_says_that_it_is_not_ready(echo: Callable[..., Server]) -> None:
