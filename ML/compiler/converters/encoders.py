@@ -48,7 +48,7 @@ def ordinal(graph: Graph, model: Any, columns: Columns) -> Columns:
 @transformer(OneHotEncoder)
 def one_hot(graph: Graph, model: Any, columns: Columns) -> Columns:
     """A column for each category: the word becomes its place, which is compared with all places at once."""
-    widths = model._n_features_outs
+    widths = _widths(model)
     if sum(widths) > MOST_CATEGORIES:
         raise Unsupported(f"OneHotEncoder makes more than {MOST_CATEGORIES:,} columns, too many to compile")
     codes, refusing = [], []
@@ -61,6 +61,17 @@ def one_hot(graph: Graph, model: Any, columns: Columns) -> Columns:
     if refusing:
         _refuse(graph, [codes[place] for place in refusing], [columns[place] for place in refusing])
     return _compared(graph, codes, widths, columns) if sum(widths) else []
+
+
+def _widths(model: Any) -> list[int]:
+    """Return how many columns a one-hot encoder makes of each column: one of them stands for all rare categories."""
+    count = len(model.categories_)
+    dropped = [None] * count if model.drop_idx_ is None else model.drop_idx_
+    rare = getattr(model, "infrequent_categories_", [None] * count)  # missing where the encoder groups none
+    return [
+        len(categories) - (drop is not None) - (0 if group is None else len(group) - 1)
+        for categories, drop, group in zip(model.categories_, dropped, rare, strict=True)
+    ]
 
 
 def _compared(graph: Graph, codes: list[str], widths: list[int], columns: Columns) -> Columns:

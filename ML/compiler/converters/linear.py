@@ -48,10 +48,7 @@ def regressor(graph: Graph, model: Any, columns: Columns) -> Outputs:
     tensor = graph.tensor(columns)
     graph.refuse_unless_finite(tensor)
     value = affine(graph, tensor, np.reshape(model.coef_, (1, -1)).T, np.ravel(model.intercept_))
-    link = type(model._base_loss.link).__name__ if hasattr(model, "_base_loss") else "IdentityLink"
-    if link not in ("IdentityLink", "LogLink"):
-        raise Unsupported(f"{type(model).__name__} with {link} has no compiled form")
-    return {"value": graph.add("Exp", value) if link == "LogLink" else value}
+    return {"value": graph.add("Exp", value) if _has_log_link(model) else value}
 
 
 @estimator(
@@ -74,6 +71,15 @@ def classifier(graph: Graph, model: Any, columns: Columns) -> Outputs:
     if model.loss != "log_loss":
         raise Unsupported(f"SGDClassifier with loss {model.loss} has no compiled form")
     return label | {"probabilities": graph.add("Softmax", scores, axis=1) if binary else _each(graph, scores)}
+
+
+def _has_log_link(model: Any) -> bool:
+    """Return whether the model predicts the logarithm of its target. Raises Unsupported for an unknown link."""
+    if not isinstance(model, TweedieRegressor):
+        return isinstance(model, PoissonRegressor | GammaRegressor)
+    if model.link not in ("auto", "identity", "log"):
+        raise Unsupported(f"{type(model).__name__} with link {model.link} has no compiled form")
+    return bool(model.link == "log" or (model.link == "auto" and model.power > 0))
 
 
 def affine(graph: Graph, tensor: str, weights: Any, intercept: Any) -> str:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -36,12 +38,24 @@ def search(graph: Graph, model: Any, columns: Columns) -> Outputs:
 def by_column(graph: Graph, model: Any, columns: Columns) -> Columns:
     """Each transformer its columns."""
     _refuse_weights(model)
-    places = model._transformer_to_input_indices
-    return [
-        column
-        for name, step, _ in model.transformers_
-        for column in (transformed(graph, step, [columns[i] for i in places[name]]) if len(places[name]) else [])
-    ]
+    made = []
+    for _, step, chosen in model.transformers_:
+        if places := _places(model, chosen):
+            made += transformed(graph, step, [columns[place] for place in places])
+    return made
+
+
+def _places(model: Any, chosen: Any) -> list[int]:
+    """Return the places of a transformer's columns, which are names or places: one, a list, a slice or a mask."""
+    # A model without feature names has no columns that were chosen by name.
+    every = pd.Series(range(model.n_features_in_), getattr(model, "feature_names_in_", None))
+    if isinstance(chosen, slice):
+        keys: Any = [chosen.start, chosen.stop]
+    else:
+        keys = chosen = np.atleast_1d(chosen).tolist()
+    named = any(isinstance(key, str) for key in keys)
+    places: list[int] = (every.loc[chosen] if named else every.iloc[chosen]).tolist()
+    return places
 
 
 @transformer(FeatureUnion)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
+from ML.compiler.converters.internals import kernel_gamma
 from ML.compiler.converters.linear import affine
 from ML.compiler.converters.registry import Outputs, estimator
 from ML.compiler.graph import Columns, Graph, Unsupported
@@ -19,7 +20,7 @@ FAR = 1e150
 @estimator(SVR, NuSVR)
 def regressor(graph: Graph, model: Any, columns: Columns) -> Outputs:
     """A value."""
-    return {"value": _decision(graph, model, columns, model._dual_coef_.T, model._intercept_)}
+    return {"value": _decision(graph, model, columns, model.dual_coef_.T, model.intercept_)}
 
 
 @estimator(SVC, NuSVC)
@@ -28,23 +29,29 @@ def classifier(graph: Graph, model: Any, columns: Columns) -> Outputs:
     if model.probability is True or (model.break_ties and len(model.classes_) > 2):
         raise Unsupported(f"{type(model).__name__} with probability or break_ties has no compiled form")
     weights, votes, others = _pairs(model)
-    decision = _decision(graph, model, columns, weights, model._intercept_)
+    decision = _decision(graph, model, columns, weights, _sign(model) * model.intercept_)
     won = graph.add("Cast", graph.add("Greater", decision, graph.constant(0.0)), to=TensorProto.DOUBLE)
     return {"label": graph.add("ArgMax", affine(graph, won, votes, others), axis=1, keepdims=0)}
 
 
 def _pairs(model: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """The support vectors' weights for each pair of classes; what a won pair adds to the votes; those of lost ones."""
-    classes, ends = len(model.classes_), np.cumsum([0, *model._n_support])
+    classes, ends = len(model.classes_), np.cumsum([0, *model.n_support_])
+    coefficients = _sign(model) * model.dual_coef_
     pairs = list(combinations(range(classes), 2))
     weights = np.zeros((ends[-1], len(pairs)))
     votes, others = np.zeros((len(pairs), classes)), np.zeros(classes)
     for pair, (i, j) in enumerate(pairs):
-        weights[ends[i] : ends[i + 1], pair] = model._dual_coef_[j - 1, ends[i] : ends[i + 1]]
-        weights[ends[j] : ends[j + 1], pair] = model._dual_coef_[i, ends[j] : ends[j + 1]]
+        weights[ends[i] : ends[i + 1], pair] = coefficients[j - 1, ends[i] : ends[i + 1]]
+        weights[ends[j] : ends[j + 1], pair] = coefficients[i, ends[j] : ends[j + 1]]
         votes[pair, i], votes[pair, j] = 1, -1
         others[j] += 1
     return weights, votes, others
+
+
+def _sign(model: Any) -> int:
+    """Return -1 where scikit-learn publishes libsvm's numbers with the opposite sign: with two classes."""
+    return -1 if len(model.classes_) == 2 else 1
 
 
 def _decision(graph: Graph, model: Any, columns: Columns, weights: Any, intercept: Any) -> str:
@@ -53,9 +60,9 @@ def _decision(graph: Graph, model: Any, columns: Columns, weights: Any, intercep
     if model.kernel == "linear":
         return affine(graph, tensor, vectors.T @ weights, intercept)
     if model.kernel == "rbf":
-        kernel = _gaussian(graph, tensor, vectors, model._gamma)
+        kernel = _gaussian(graph, tensor, vectors, kernel_gamma(model))
     elif model.kernel in ("poly", "sigmoid"):
-        kernel = affine(graph, tensor, model._gamma * vectors.T, model.coef0)
+        kernel = affine(graph, tensor, kernel_gamma(model) * vectors.T, model.coef0)
         power = graph.constant(float(model.degree))
         kernel = graph.add("Tanh", kernel) if model.kernel == "sigmoid" else graph.add("Pow", kernel, power)
     else:

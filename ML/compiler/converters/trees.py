@@ -19,11 +19,14 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
-from ML.compiler.converters import tree_ensemble
+from ML.compiler.converters import internals, tree_ensemble
 from ML.compiler.converters.registry import Outputs, estimator
 from ML.compiler.converters.tree_ensemble import Tree
 from ML.compiler.graph import Columns, Graph, Unsupported
 
+LINEAR_LOSSES = frozenset({"squared_error", "absolute_error", "quantile"})
+LOG_LOSSES = frozenset({"poisson", "gamma"})
+"""Losses of regressors whose trees add up to the logarithm of the prediction."""
 TOO_LARGE = "a number is too large for it"
 
 
@@ -34,15 +37,16 @@ def histogram(graph: Graph, model: Any, columns: Columns) -> Outputs:
         raise Unsupported(f"{type(model).__name__} with categorical_features has no compiled form")
     classify = is_classifier(model)
     first = int(classify and model.n_trees_per_iteration_ == 1)
-    trees = tree_ensemble.constant([0.0] * first + np.ravel(model._baseline_prediction).tolist())[first:]
-    for round_ in model._predictors:
-        trees += [_histogram_tree(predictor.nodes, k + first) for k, predictor in enumerate(round_)]
+    trees = tree_ensemble.constant([0.0] * first + internals.baseline(model).tolist())[first:]
+    for round_ in internals.tree_nodes(model):
+        trees += [_histogram_tree(nodes, k + first) for k, nodes in enumerate(round_)]
     targets = model.n_trees_per_iteration_ + first
     raw = tree_ensemble.summed(graph, columns, graph.tensor(columns), trees, targets)
     if classify:
         return boosted(graph, raw)
-    exponential = type(model._loss.link).__name__ == "LogLink"
-    return {"value": graph.add("Exp", raw) if exponential else raw}
+    if model.loss not in LINEAR_LOSSES | LOG_LOSSES:
+        raise Unsupported(f"{type(model).__name__} with loss {model.loss} has no compiled form")
+    return {"value": graph.add("Exp", raw) if model.loss in LOG_LOSSES else raw}
 
 
 def boosted(graph: Graph, raw: str, last: int = 0, scale: float = 1.0) -> Outputs:
@@ -119,8 +123,7 @@ def gradient(graph: Graph, model: Any, columns: Columns) -> Outputs:
         raise Unsupported(f"{type(model).__name__} with an init estimator has no compiled form")
     classify = is_classifier(model)
     first = int(classify and model.n_trees_per_iteration_ == 1)
-    start = model._raw_predict_init(np.zeros((1, model.n_features_in_), np.float32))[0]
-    trees = tree_ensemble.constant([0.0] * first + start.tolist())[first:]
+    trees = tree_ensemble.constant([0.0] * first + internals.initial_prediction(model).tolist())[first:]
     for round_ in model.estimators_:
         for k, member in enumerate(round_):
             weight = model.learning_rate * member.tree_.value[:, 0, 0]
