@@ -1,9 +1,10 @@
 """An ONNX graph under construction. Every number in it is float64, so that it computes what scikit-learn computes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
-from operator import itemgetter
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,8 @@ class Unsupported(Exception):
     """A model that has no compiled form, and why, in a sentence for its card."""
 
 
-class Origin(NamedTuple):
+@dataclass(frozen=True)
+class Origin:
     """How a column comes from the table: its place there, and what was subtracted and divided on the way."""
 
     place: int
@@ -30,7 +32,8 @@ class Origin(NamedTuple):
     scale: float = 1.0
 
 
-class Column(NamedTuple):
+@dataclass(frozen=True)
+class Column:
     """A column of a tensor. No node is spent on columns until somebody needs them in a tensor of their own."""
 
     name: str
@@ -85,7 +88,7 @@ class Graph:
             raise Unsupported("A step of it gets no columns")
         key = tuple((column.tensor, column.place) for column in columns)
         if key not in self._tensors:
-            parts = [self._picked(list(run)) for _, run in groupby(columns, itemgetter(1))]
+            parts = [self._picked(list(run)) for _, run in groupby(columns, attrgetter("tensor"))]
             self._tensors[key] = self.add("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
         return self._tensors[key]
 

@@ -1,5 +1,6 @@
 """Scalers, imputers and what else makes numbers of numbers: scikit-learn's operations, in its order."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def between(graph: Graph, model: Any, columns: Columns) -> Columns:
     scaled = graph.add("Mul", graph.tensor(columns), graph.constant(model.scale_))
     made = _made(columns, graph.add("Add", scaled, graph.constant(model.min_)))
     origins = [_origin(c, -low / s, 1 / s) for c, low, s in zip(columns, model.min_, model.scale_, strict=True)]
-    made = [column._replace(origin=origin) for column, origin in zip(made, origins, strict=True)]
+    made = [replace(column, origin=origin) for column, origin in zip(made, origins, strict=True)]
     return _clipped(graph, model, made, model.feature_range)
 
 
@@ -63,15 +64,13 @@ def _scaled(graph: Graph, columns: Columns, middle: Any, spread: Any) -> Columns
     if np.any(spread != 1):
         tensor = graph.add("Div", tensor, graph.constant(spread))
     origins = [_origin(c, *how) for c, *how in zip(columns, middle, spread, strict=True)]
-    return [column._replace(origin=o) for column, o in zip(_made(columns, tensor), origins, strict=True)]
+    return [replace(column, origin=o) for column, o in zip(_made(columns, tensor), origins, strict=True)]
 
 
 def _origin(column: Column, shift: float, scale: float) -> Origin | None:
     """Where (x - shift) / scale comes from."""
-    if column.origin is None:
-        return None
-    place, before, by = column.origin
-    return Origin(place, before + by * shift, by * scale)
+    origin = column.origin
+    return origin and Origin(origin.place, origin.shift + origin.scale * shift, origin.scale * scale)
 
 
 def _clipped(graph: Graph, model: Any, columns: Columns, ends: Any) -> Columns:
@@ -93,8 +92,8 @@ def imputed(graph: Graph, model: Any, columns: Columns) -> Columns:
         tensor = graph.tensor([c for c, _ in numbers])
         fills = graph.constant([float(fill) for _, fill in numbers])
         made = _made([c for c, _ in numbers], graph.add("Where", graph.add("IsNaN", tensor), fills, tensor))
-        filled = {c: new._replace(origin=c.origin) for (c, _), new in zip(numbers, made, strict=True)}
-    done = [c._replace(fill=c.fill or str(fill)) if c.text else filled[c] for c, fill in kept]
+        filled = {c: replace(new, origin=c.origin) for (c, _), new in zip(numbers, made, strict=True)}
+    done = [replace(c, fill=c.fill or str(fill)) if c.text else filled[c] for c, fill in kept]
     return done + _indicated(graph, model, columns)
 
 

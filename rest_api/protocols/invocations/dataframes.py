@@ -37,7 +37,7 @@ def of_value(live: Predictor, found: Any, forms: Sequence[str] = FORMS, nan: boo
     form = given[0]
     rows = _READERS[form](live, form, found[form])
     found_rows = asked(live, form, _without_nan(rows) if nan else rows)
-    return found_rows._replace(probabilities=_probabilities(found))
+    return ParsedRows(found_rows.columns, found_rows.rows, _probabilities(found), found_rows.unused)
 
 
 def asked(live: Predictor, form: str, rows: Any) -> ParsedRows:
