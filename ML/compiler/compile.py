@@ -8,7 +8,16 @@ from typing import Any
 import pandas as pd
 
 from ML.compiler import graph
-from ML.compiler.converters import encoders, linear, others, pipelines, support_vectors, transformers, trees
+from ML.compiler.converters import (
+    encoders,
+    linear,
+    naive_bayes,
+    neural_networks,
+    pipelines,
+    support_vectors,
+    transformers,
+    trees,
+)
 from ML.compiler.converters.registry import answered
 from ML.compiler.graph import Graph, Unsupported
 from ML.compiler.probes import Table, probes
@@ -20,7 +29,16 @@ from ML.prediction.predictor import Predictor
 from ML.versions import model_file
 from ML.versions.card import Card, Compiled
 
-__all__ = ["encoders", "linear", "others", "pipelines", "support_vectors", "transformers", "trees"]
+__all__ = [
+    "encoders",
+    "linear",
+    "naive_bayes",
+    "neural_networks",
+    "pipelines",
+    "support_vectors",
+    "transformers",
+    "trees",
+]
 
 log = logging.getLogger("fast_ml.compiling")
 
