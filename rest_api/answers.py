@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ML.errors import Conflict, NotFound
-from ML.prediction.predictor import Answer
+from ML.prediction.answers import Answer
 from ML.training import estimators
 from ML.versions import progress, store
 from ML.versions.card import Card, Comparison

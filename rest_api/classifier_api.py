@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Request, Response
 
 from ML.config.config import settings
-from ML.prediction import predictor
+from ML.prediction import loading
 from ML.training import estimators, failures
 from ML.versions import store
 from rest_api.answers import CardView, Health, ModelView, Prediction, Promotion, TablePrediction, Training
@@ -127,7 +127,7 @@ def delete_version(model: str, version: Version) -> None:
 @models.put("/models/{model}/current", summary="Make a version live: promote or roll back")
 def promote(request: Request, model: str, wanted: Promotion) -> CardView:
     """Every worker answers with it from its next request on. It is loaded once first, so a broken one is refused."""
-    predictor.load(estimators.check(model), wanted.version)
+    loading.load(estimators.check(model), wanted.version)
     with jobs.store_errors():
         card = store.promote(model, wanted.version)
     request.scope["log"].version = f"{model}/{wanted.version}"

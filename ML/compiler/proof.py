@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ML.compiler.probes import Table
-from ML.prediction.predictor import Answer, CannotPredict, Predictor
+from ML.prediction.answers import Answer, CannotPredict
+from ML.prediction.predictor import Predictor
 
 TOLERANCE = 1e-9
 SMALLEST = 1e-6

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from ML.schema.schema import Schema
 
 
-def without_feature_names(model: Any) -> None:
+def strip_feature_names(model: Any) -> None:
     """Takes `feature_names_in_` from a fitted model and all estimators in it: then it takes arrays without warning."""
     seen, waiting = set(), [model]
     while waiting:

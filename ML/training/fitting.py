@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from ML.config.config import settings
 from ML.errors import Invalid, Problem
 from ML.prediction import arrays, predictor
+from ML.prediction.answers import CannotPredict, same
 from ML.schema import schema, target
 from ML.tables.csv_table import Table, read
 from ML.training import estimators
@@ -116,14 +117,14 @@ def _save(card: Card, model: Any, X: pd.DataFrame) -> predictor.Predictor:
     fitted = predictor.make(card, model)
     try:
         card.checks = fitted.check_answers()
-    except predictor.CannotPredict:  # an encoder, say, that takes no word it has not seen
+    except CannotPredict:  # an encoder, say, that takes no word it has not seen
         card.notes.append("the model can't answer made-up rows, so none are replayed when it is loaded")
     folder = store.folder(card.model, card.version)
     card.file, card.sha256 = model_file.save(model, folder)
     loaded = predictor.make(card, model_file.load(folder / card.file, card.sha256))
     some = X.iloc[:1000]
     answers = _both(loaded, some)
-    if not predictor.same(answers, _both(fitted, some)):
+    if not same(answers, _both(fitted, some)):
         raise CannotFit(
             "The saved model does not answer like the fitted one; does it predict at random without a random_state, "
             "or has it state that can't be saved?"
@@ -137,10 +138,10 @@ def _save(card: Card, model: Any, X: pd.DataFrame) -> predictor.Predictor:
 
 def _forgets(loaded: predictor.Predictor, X: pd.DataFrame, answers: list[Any]) -> bool:
     """Whether the model, without its names from now on, answers an array of the rows as it answered their table."""
-    arrays.without_feature_names(loaded.model)
+    arrays.strip_feature_names(loaded.model)
     if not arrays.suits(loaded.model, loaded.schema, X):
         return False
-    return predictor.same(_both(loaded, X.to_numpy()), answers)
+    return same(_both(loaded, X.to_numpy()), answers)
 
 
 def _compiled(card: Card, saved: predictor.Predictor, X: pd.DataFrame) -> Compiled:
@@ -161,7 +162,7 @@ def _answers_alone(loaded: predictor.Predictor, X: pd.DataFrame, answers: list[A
     for row in range(len(X)):
         alone = _both(loaded, X.iloc[row : row + 1])
         among = [part and part[row : row + 1] for part in answers]
-        if not predictor.same(alone, among):
+        if not same(alone, among):
             return False
     return True
 

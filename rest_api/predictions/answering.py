@@ -8,7 +8,8 @@ from pydantic_core import to_json
 
 from ML.config.config import settings
 from ML.errors import Invalid, NotReady
-from ML.prediction.predictor import Answer, Predictor
+from ML.prediction.answers import Answer
+from ML.prediction.predictor import Predictor
 from ML.schema.target import check_target
 from ML.tables import csv_table
 from ML.tables.csv_table import Table

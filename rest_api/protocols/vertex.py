@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from ML.config.config import Settings, settings
-from ML.prediction.predictor import Answer
+from ML.prediction.answers import Answer
 from ML.versions.card import Card
 from rest_api.http import bodies, work
 from rest_api.http.responses import Json

@@ -9,7 +9,8 @@ from contextvars import Context
 from weakref import WeakKeyDictionary
 
 from ML.config.config import Settings
-from ML.prediction.predictor import INLINE_SECONDS, Answer, Predictor
+from ML.prediction.answers import Answer
+from ML.prediction.predictor import INLINE_SECONDS, Predictor
 from rest_api.serving.admission import Admission
 from rest_api.serving.call import Call, answer, count
 from rest_api.serving.job_queue import Batch, Columns, Job, JobQueue, Key

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ML.prediction.predictor import Answer, Predictor
+from ML.prediction.answers import Answer
+from ML.prediction.predictor import Predictor
 from rest_api.serving.call_time import CallTime
 
 Key = tuple[Predictor, bool]

@@ -12,7 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from ML.errors import NotReady, Problem
-from ML.prediction import predictor
+from ML.prediction import loading
 from ML.prediction.predictor import Predictor
 from ML.training import estimators
 from ML.versions import store
@@ -115,7 +115,7 @@ class LiveModels:
 
 
 def _loaded(model: str) -> Predictor:
-    found = predictor.load(model, store.live(model).version).measured()
+    found = loading.load(model, store.live(model).version).measured()
     if estimators.outdated(found.card.source):
         log.warning("ML/src has changed since %s was trained; train it again", found.name)
     return found
@@ -128,7 +128,7 @@ def _before(model: str) -> Predictor | None:
         for card in store.cards(model):
             if card.version < live and card.state == "ready" and not card.held_back:
                 with suppress(Exception):  # the next may be sound
-                    found = predictor.load(model, card.version).measured()
+                    found = loading.load(model, card.version).measured()
                     log.warning("serving %s in its place", found.name)
                     return found
     return None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ML.config.config import ROOT, settings
 from ML.errors import Problem
-from ML.prediction import predictor
+from ML.prediction import loading
 from ML.training import estimators, failures, fitting, memory, process
 from ML.training.lock import claim, training_lock
 from ML.versions import store
@@ -111,7 +111,7 @@ def _find_same_upload(model: str, data: bytes, target: str) -> Card | None:
     ]
     for card in sorted(same, key=lambda card: card.version != live):
         try:
-            predictor.load(model, card.version)
+            loading.load(model, card.version)
             if card.version != live and not card.held_back:
                 with store_errors():
                     store.promote(model, card.version)

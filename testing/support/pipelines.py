@@ -51,7 +51,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, SVR, LinearSVC, LinearSVR, NuSVC, NuSVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from ML.prediction.predictor import CannotPredict
+from ML.prediction.answers import CannotPredict
 
 NUMBERS = make_column_selector(dtype_include="number")
 WORDS = make_column_selector(dtype_exclude="number")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from strategies import TARGETS, examples, tables
 
 from ML.config.config import settings
-from ML.prediction import predictor
+from ML.prediction import loading
 from ML.tables import csv_table
 from ML.training import run
 
@@ -77,7 +77,7 @@ def test_any_table_trains_and_csv_and_json_answer_alike(store, model, data, sepa
     """In this process: learn, hold out, fit, score, save, load back, publish; load; predict both ways."""
     found = data.draw(tables(model))
     csv_file = write(found, separator).encode()
-    live = predictor.load(model, run.run(model, csv_file, "y", "command").version)
+    live = loading.load(model, run.run(model, csv_file, "y", "command").version)
     columns, labels = live.schema.from_table(csv_table.read(csv_file, 10**7), "y", 1000)
     by_csv = predicted(live, columns)
     rows = instances(found, [column.model_dump() for column in live.schema.columns])

@@ -10,7 +10,7 @@ import pytest
 from server import Server
 from sklearn import datasets
 
-from ML.prediction.predictor import same
+from ML.prediction.answers import same
 
 VEGA = Path(str(resources.files("vega_datasets"))) / "_data"
 PENGUINS = Path(str(resources.files("palmerpenguins"))) / "data"

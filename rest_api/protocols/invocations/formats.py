@@ -9,7 +9,8 @@ from pydantic_core import from_json, to_json
 
 from ML.config.config import settings
 from ML.errors import Invalid
-from ML.prediction.predictor import Answer, Predictor
+from ML.prediction.answers import Answer
+from ML.prediction.predictor import Predictor
 from ML.schema import json_size
 from ML.schema.json_rows import ParsedRows
 from ML.tables import header as headerless

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from ML.prediction.predictor import Answer, CannotPredict
+from ML.prediction.answers import Answer, CannotPredict
 from rest_api.protocols.oip import tensors
 from rest_api.protocols.oip.contract import PREDICT, SHARES, ModelSignature
 from rest_api.protocols.oip.infer_request import InferRequest

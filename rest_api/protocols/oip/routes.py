@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from ML.config.config import settings
 from ML.errors import Invalid
-from ML.prediction.predictor import Answer
+from ML.prediction.answers import Answer
 from ML.training import estimators
 from rest_api.http import bodies, encodings, work
 from rest_api.http.content_types import WrongContentType

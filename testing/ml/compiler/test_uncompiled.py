@@ -26,7 +26,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from ML.compiler import compile
 from ML.compiler.graph import Unsupported
-from ML.prediction.predictor import CannotPredict
+from ML.prediction.answers import CannotPredict
 from ML.src._boosting import encoder
 
 

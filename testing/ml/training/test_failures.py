@@ -75,7 +75,7 @@ def test_a_model_that_predicts_nan_can_be_loaded_again(project):
     of = project(plain=PLAIN.format(answer='float("nan")'))
     found = of.train("plain", table(target=lambda i: i / 7))
     assert found.returncode == 0, found.stderr
-    code = "from ML import predictor; print(predictor.load('plain', 1).name)"
+    code = "from ML.prediction import loading; print(loading.load('plain', 1).name)"
     loaded = subprocess.run(
         [sys.executable, "-c", code],
         cwd=of.folder,

@@ -202,8 +202,8 @@ def test_a_worker_loads_a_compiled_model_without_scikit_learns_form_of_it_and_wi
 ) -> None:
     code = """if True:
         import sys
-        from ML import predictor
-        found = predictor.load("classifier", 1)
+        from ML.prediction import loading
+        found = loading.load("classifier", 1)
         print(type(found.model).__name__, "onnx" in sys.modules, "onnxruntime" in sys.modules)"""
     environment = server.environment | {"RUNTIME": "auto"}
     found = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, env=environment, text=True)
@@ -220,9 +220,10 @@ def test_without_its_packages_a_training_publishes_what_scikit_learn_serves(
     code = f"""if True:
         import sys
         sys.modules[{package!r}] = None
-        from ML import predictor, training
-        card = training.run("classifier", {CSV.encode()!r}, "y", "command")
-        print(card.compiled.used, card.compiled.why, type(predictor.load("classifier", 1).model).__name__)"""
+        from ML.prediction import loading
+        from ML.training import run
+        card = run.run("classifier", {CSV.encode()!r}, "y", "command")
+        print(card.compiled.used, card.compiled.why, type(loading.load("classifier", 1).model).__name__)"""
     environment = {**os.environ, "MODELS_DIR": str(tmp_path)}
     found = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, env=environment, text=True)
     assert found.startswith(f"False {why}") and found.endswith(" Pipeline\n")
