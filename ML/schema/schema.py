@@ -16,8 +16,8 @@ from ML.errors import Invalid
 from ML.schema import cells
 from ML.tables import names as column_names
 from ML.tables.columns import Columns
-from ML.tables.csv_table import Table, check_rows, hint
-from ML.tables.names import Spelling
+from ML.tables.csv_table import Table, check_rows
+from ML.tables.names import Spelling, header_hint
 
 FREQUENT = 0.05
 QUANTILES = (0.5, 0.1, 0.3, 0.7, 0.9)
@@ -147,7 +147,7 @@ def check_names(wanted: Sequence[str], found: Sequence[str], field: str, target:
     if missing:
         known = {*wanted, target}
         free = [name for name in found if name not in known]
-        spelling, question = Spelling(), hint(found)
+        spelling, question = Spelling(), header_hint(found)
         raise Invalid(
             [
                 {

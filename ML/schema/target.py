@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from ML.errors import Invalid
 from ML.schema import cells
-from ML.tables.csv_table import Table, hint
-from ML.tables.names import LONGEST, Spelling, listed, short
+from ML.tables.csv_table import Table
+from ML.tables.names import LONGEST, Spelling, header_hint, listed, short
 
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 
@@ -195,7 +195,7 @@ def _wrong(field: str, message: str) -> Invalid:
 
 
 def check_target(table: Table, name: str) -> None:
-    """Raises Invalid where the table has no such column."""
+    """Raise Invalid if the table has no such column."""
     if name in table.header:
         return
     if len(name) > LONGEST:
@@ -203,5 +203,6 @@ def check_target(table: Table, name: str) -> None:
     else:
         close = Spelling().similar(name, table.header)
         meant = f"; did you mean {short(close[0])}? " if close else ". "
-        message = f"there is no column {short(name)}{meant}The columns are {listed(table.header)}" + hint(table.header)
+        message = f"there is no column {short(name)}{meant}The columns are {listed(table.header)}"
+        message += header_hint(table.header)
     raise Invalid.at("body", "target_variable", type="missing_column", input=name[:LONGEST], msg=message)

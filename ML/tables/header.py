@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ML.errors import Invalid
-from ML.tables import csv_table, upload
-from ML.tables.csv_table import SEPARATORS, Table, is_number
-from ML.tables.names import listed
+from ML.tables import reading, upload
+from ML.tables.csv_table import Table
+from ML.tables.names import is_number, listed
+from ML.tables.reading import SEPARATORS
 from ML.tables.upload import Upload
 
 FIELD = "body"
@@ -22,20 +23,20 @@ def read(data: bytes, names: Sequence[str], target: str, most: int, header: bool
     if header is None:
         header = _is_header(first, names, target)
     if header:
-        return csv_table.of_upload(found), True
+        return reading.of_upload(found), True
     if len(first) != len(names):
         message = f"row 1 has {_cells(len(first))} where the model has {_cells(len(names))}, in this order: "
         message += f"{listed(names)}. Or begin with a line of the columns' names, in any order"
         raise Invalid.at(FIELD, 1, type="ragged_row", msg=message)
-    return csv_table.under(names, found, separator), False
+    return reading.under(names, found, separator), False
 
 
 def _first(found: Upload, width: int) -> tuple[list[str], str]:
     """The cells of the first line, cut by the separator that gives so many; by a comma in doubt."""
-    longest = csv_table.first_row(found, SEPARATORS[0])
+    longest = reading.first_row(found, SEPARATORS[0])
     for separator in SEPARATORS:
         with suppress(Invalid):  # where this one is none, quotes may stand where they must not
-            row = csv_table.first_row(found, separator)
+            row = reading.first_row(found, separator)
             if len(row) == width:
                 return row, separator
             longest = max(longest, row, key=len)

@@ -1,5 +1,6 @@
 """Column names in messages: which one the caller may mean, and lists of them, both in bounded time and length."""
 
+import math
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from itertools import islice
@@ -58,3 +59,18 @@ class Spelling:
         close = self.similar(name, candidates)
         hint = f"; is it spelt {' or '.join(map(short, close))} here?" if close else ""
         return f"the column {short(name)} is missing" + hint
+
+
+def header_hint(header: Sequence[str]) -> str:
+    """Return what to add to a message about column names: a question if most are numbers, else nothing."""
+    if 2 * sum(map(is_number, header)) <= len(header):
+        return ""
+    return f"; is the header missing? The first line is {','.join(header)[:60]} and must name the columns"
+
+
+def is_number(cell: str) -> bool:
+    """Return whether a cell is a finite decimal number."""
+    try:
+        return math.isfinite(float(cell)) and "_" not in cell and cell.isascii()
+    except ValueError:
+        return False

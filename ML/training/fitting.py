@@ -15,7 +15,8 @@ from ML.errors import Invalid, Problem
 from ML.prediction import arrays, predictor
 from ML.prediction.answers import CannotPredict, same
 from ML.schema import schema, target
-from ML.tables.csv_table import Table, read
+from ML.tables.csv_table import Table
+from ML.tables.reading import read
 from ML.training import estimators
 from ML.training.stages import gate, holdout
 from ML.versions import model_file, store

@@ -16,8 +16,9 @@ from typing import Any
 from ML.config.config import settings
 from ML.errors import Invalid, Problem
 from ML.schema.cells import GAPS
-from ML.tables import csv_table, upload
-from ML.tables.csv_table import Table, is_number
+from ML.tables import reading, upload
+from ML.tables.csv_table import Table
+from ML.tables.names import is_number
 from ML.training import run
 
 log = logging.getLogger("fast_ml.training")
@@ -92,10 +93,10 @@ def _joined(files: list[Path], target: str) -> bytes:
 
 def _table(path: Path, target: str) -> Table:
     found = upload.read(path.read_bytes(), settings().max_body_bytes, path.name)
-    rows = csv_table.first_rows(found, ",", 2)
+    rows = reading.first_rows(found, ",", 2)
     if has_header(rows, target):
-        return csv_table.of_upload(found, ",")
-    return csv_table.under([target or LABEL, *(f"x{place}" for place in range(1, len(rows[0])))], found, ",")
+        return reading.of_upload(found, ",")
+    return reading.under([target or LABEL, *(f"x{place}" for place in range(1, len(rows[0])))], found, ",")
 
 
 def has_header(rows: list[list[str]], target: str) -> bool:
@@ -108,7 +109,7 @@ def has_header(rows: list[list[str]], target: str) -> bool:
 
 def _label(data: bytes) -> str:
     """The first column: SageMaker's tables begin with the label."""
-    return csv_table.first_row(upload.Upload(data, 0, "training"), ",")[0]
+    return reading.first_row(upload.Upload(data, 0, "training"), ",")[0]
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from ML.errors import Invalid, NotReady
 from ML.prediction.answers import Answer
 from ML.prediction.predictor import Predictor
 from ML.schema.target import check_target
-from ML.tables import csv_table
+from ML.tables import reading
 from ML.tables.csv_table import Table
 from ML.versions.card import Card
 from rest_api.answers import prediction, score_line
@@ -130,7 +130,7 @@ async def read_form(request: Request) -> multipart.Form:
 
 
 def _read(live: Predictor, data: bytes, target: str) -> tuple[Table, Sequence[Sequence[Any]], Sequence[str] | None]:
-    found = csv_table.read(data, settings().max_body_bytes)
+    found = reading.read(data, settings().max_body_bytes)
     if target:
         check_target(found, target)
     return found, *live.schema.from_table(found, live.target.name, settings().max_rows)

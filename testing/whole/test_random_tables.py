@@ -18,7 +18,7 @@ from strategies import TARGETS, examples, tables
 
 from ML.config.config import settings
 from ML.prediction import loading
-from ML.tables import csv_table
+from ML.tables import reading
 from ML.training import run
 
 
@@ -72,13 +72,13 @@ def predicted(live, columns):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("model", TARGETS)
 @examples(60, 5)
-@given(st.data(), st.sampled_from(csv_table.SEPARATORS))
+@given(st.data(), st.sampled_from(reading.SEPARATORS))
 def test_any_table_trains_and_csv_and_json_answer_alike(store, model, data, separator):
     """In this process: learn, hold out, fit, score, save, load back, publish; load; predict both ways."""
     found = data.draw(tables(model))
     csv_file = write(found, separator).encode()
     live = loading.load(model, run.run(model, csv_file, "y", "command").version)
-    columns, labels = live.schema.from_table(csv_table.read(csv_file, 10**7), "y", 1000)
+    columns, labels = live.schema.from_table(reading.read(csv_file, 10**7), "y", 1000)
     by_csv = predicted(live, columns)
     rows = instances(found, [column.model_dump() for column in live.schema.columns])
     for body in (rows, [list(row.values()) for row in rows]):
@@ -108,7 +108,7 @@ def through(server, model, found, separator):
 
 @pytest.mark.timeout(900)
 @examples(30, 3)
-@given(tables("classifier"), tables("regressor"), st.sampled_from(csv_table.SEPARATORS))
+@given(tables("classifier"), tables("regressor"), st.sampled_from(reading.SEPARATORS))
 def test_the_server_trains_and_predicts_any_two_tables_at_once(server, labelled, measured, separator):
     with ThreadPoolExecutor(2) as both:
         jobs = [

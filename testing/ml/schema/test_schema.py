@@ -6,7 +6,7 @@ import pytest
 
 from ML.errors import Invalid, TooLarge
 from ML.schema import schema
-from ML.tables import csv_table
+from ML.tables import reading
 
 TRAINING = {
     "age": ["31", "42", "53", "64", "75"],
@@ -23,7 +23,7 @@ def learned(training=None):
 
 
 def read(of, csv, target=None, most=100):
-    columns, labels = of.from_table(csv_table.read(csv.encode(), 1_000_000), target, most)
+    columns, labels = of.from_table(reading.read(csv.encode(), 1_000_000), target, most)
     return of.frame(columns), labels
 
 

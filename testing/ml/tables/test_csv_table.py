@@ -8,13 +8,13 @@ import time
 import pytest
 
 from ML.errors import Invalid, TooLarge
-from ML.tables import csv_table
+from ML.tables import reading
 
 MOST = 1_000_000
 
 
 def columns(data, most=MOST):
-    found = csv_table.read(data if isinstance(data, bytes) else data.encode(), most)
+    found = reading.read(data if isinstance(data, bytes) else data.encode(), most)
     return dict(zip(found.header, found.columns(MOST), strict=True))
 
 
@@ -50,7 +50,7 @@ def test_the_same_table_is_read_from_every_kind_of_file(data):
     assert columns(gzip.compress(data.encode())) == SIMPLE
 
 
-@pytest.mark.parametrize("separator", csv_table.SEPARATORS)
+@pytest.mark.parametrize("separator", reading.SEPARATORS)
 def test_cells_may_hold_every_separator_quotes_and_newlines(separator):
     odd = ['say "no", now', "two\nlines", "a;b", "c\td", "e|f", "CR\r\nLF", "🙂", " padded ", "'", "", "\u2028"]
     out = io.StringIO()
@@ -71,9 +71,7 @@ def test_a_column_may_have_any_name_however_few_rows_follow(name, rows):
 def test_a_header_is_read_the_same_whether_one_row_follows_or_many():
     """Names with other separators in them must not make a one-row prediction another table than the training."""
     header, row = "length; cm; raw,width; cm,kind\n", "1,2,3\n"
-    assert (
-        csv_table.read((header + row).encode(), MOST).header == csv_table.read((header + row * 9).encode(), MOST).header
-    )
+    assert reading.read((header + row).encode(), MOST).header == reading.read((header + row * 9).encode(), MOST).header
 
 
 def test_decimal_commas_leave_the_semicolon_the_separator():
@@ -89,19 +87,19 @@ def test_a_gap_in_a_table_of_one_column_is_a_row():
 
 
 def test_columns_without_a_name_are_left_out_and_named_by_their_place():
-    found = csv_table.read(b",a,\n0,1,x\n1,2,y\n", MOST)
+    found = reading.read(b",a,\n0,1,x\n1,2,y\n", MOST)
     assert found.columns(MOST) == [["1", "2"]]
     assert found.unnamed == ["column 1, which has no name", "column 3, which has no name"]
 
 
 def test_a_long_table_comes_in_chunks_numbered_by_row():
-    found = csv_table.read(b"a,b\n" + b"".join(b"%d,x\n" % i for i in range(2500)), MOST)
+    found = reading.read(b"a,b\n" + b"".join(b"%d,x\n" % i for i in range(2500)), MOST)
     assert [(first, len(chunk[0])) for first, chunk in found.chunks()] == [(1, 1000), (1001, 1000), (2001, 500)]
 
 
 def test_more_rows_than_allowed_are_refused():
     with pytest.raises(TooLarge, match=r"More than 3 rows .* MAX_ROWS"):
-        csv_table.read(b"a\n1\n2\n3\n4\n", MOST).columns(3)
+        reading.read(b"a\n1\n2\n3\n4\n", MOST).columns(3)
 
 
 @pytest.mark.parametrize(

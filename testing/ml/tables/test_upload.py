@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ML.errors import Invalid
-from ML.tables import csv_table, upload
+from ML.tables import reading, upload
 
 MOST = 10**8
 CELL = st.text(st.sampled_from('ab1é😀," \n\r;\t|'), max_size=6)
 
 
 def read(data, field="csv_file"):
-    found = csv_table.read(data, MOST, field)
+    found = reading.read(data, MOST, field)
     return found.header, found.columns(MOST)
 
 

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from json_rows import ROW, frame, learn
 
-from ML.tables import csv_table
+from ML.tables import reading
 
 
 def from_csv(row):
     out = io.StringIO()
     csv.writer(out).writerows([list(row), list(row.values())])
     learned = learn()
-    return learned.frame(learned.from_table(csv_table.read(out.getvalue().encode(), 10**6), None, 100)[0])
+    return learned.frame(learned.from_table(reading.read(out.getvalue().encode(), 10**6), None, 100)[0])
 
 
 @pytest.mark.parametrize(
