@@ -15,12 +15,10 @@ from ML.schema import cells
 from ML.tables.csv_table import Table
 from ML.tables.names import LONGEST, Spelling, header_hint, listed, short
 
-_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 
 BLOCK = 10_000
 """Cells that are converted at once."""
-SHOWN = 5
-"""Rows that a message names."""
 
 Task = Literal["classification", "regression"]
 
@@ -81,7 +79,7 @@ class Target(BaseModel, frozen=True):
         if self.type == "string":
             return cell
         value = cells.number(cell)
-        if self.type == "integer" and _INTEGER.fullmatch(cell.strip()):
+        if self.type == "integer" and INTEGER.fullmatch(cell.strip()):
             return int(cell)
         if value != value:
             raise ValueError("the target is missing")
@@ -99,99 +97,6 @@ class Target(BaseModel, frozen=True):
     @property
     def _as_text(self) -> bool:
         return self.task == "classification" and self.type == "number"
-
-
-def learn(name: str, column: Sequence[str], task: Task | None, field: str = "target_variable") -> Target:
-    """What kind of target a column is. Without a task (a plain object with fit and predict) the values decide.
-
-    Raises Invalid for gaps, one class, a class for each row, and a target that is not of the task's kind.
-    """
-    kind, words = cells.learn(column) or ("text", ())
-    _check_gaps(name, column, "number" if kind == "number" else "date", field)
-    if kind == "number":  # refuses what no float holds, by row
-        Target(name=name, task="regression", type="number").convert(column)
-    kind_of = _type(kind, words, column)
-    task = task or ("regression" if kind_of == "number" else "classification")
-    target = Target(name=name, task=task, type=kind_of)
-    (_check_regression if task == "regression" else _check_classes)(target, column, field)
-    return target
-
-
-def _check_gaps(name: str, column: Sequence[str], kind: cells.Kind, field: str) -> None:
-    gaps = (row for row, cell in enumerate(column, 1) if cells.is_gap(cell, kind))
-    if first := list(islice(gaps, SHOWN + 1)):
-        count = len(first) + sum(1 for _ in gaps)
-        raise _wrong(
-            field, f"the target {name} is missing in {count} rows, first in {_rows(first)}; fill or remove them"
-        )
-
-
-def _type(kind: str, words: Sequence[str], column: Sequence[str]) -> Literal["integer", "number", "boolean", "string"]:
-    if tuple(words) == ("false", "true"):
-        return "boolean"
-    if kind == "number" or tuple(words) == ("0", "1"):
-        return "integer" if all(map(_is_integer, column)) else "number"
-    return "string"
-
-
-def _check_regression(target: Target, column: Sequence[str], field: str) -> None:
-    if target.type in ("boolean", "string"):
-        wrong = next(((row, cell) for row, cell in enumerate(column, 1) if not _is_number(cell)), (1, column[0]))
-        raise _wrong(
-            field,
-            f"a regression needs numbers, but {target.name} is {wrong[1][:60]!r} in row {wrong[0]}; "
-            "choose another target or a classifier",
-        )
-
-
-def _check_classes(target: Target, column: Sequence[str], field: str) -> None:
-    classes, rows = _count_classes(target, column), len(column)
-    if classes == 1:
-        raise _wrong(
-            field, f"the target {target.name} has one class only, {column[0][:60]!r}; a classifier needs two or more"
-        )
-    if classes == rows:
-        raise _wrong(
-            field,
-            f"the target {target.name} has as many classes as rows ({rows}): "
-            "is it an identifier, or a number for a regressor?",
-        )
-    if target.type == "number" and classes > max(20, rows // 10):
-        raise _wrong(
-            field,
-            f"the target {target.name} looks continuous ({classes} different numbers in {rows} rows); "
-            "train a regressor",
-        )
-
-
-def _count_classes(target: Target, column: Sequence[str]) -> int:
-    """How many different labels there are; of texts by their hashes, which take less memory than a set of them."""
-    if target.type != "string":
-        return len(np.unique(target.convert(column)))
-    return len(np.unique(np.fromiter(map(hash, column), np.int64, len(column))))
-
-
-def _is_integer(cell: str) -> bool:
-    """Whether numpy's int64 holds it; from text, so that two large numbers that one float stands for stay two."""
-    value = int(cell) if _INTEGER.fullmatch(cell.strip()) else cells.number(cell)
-    return float(value).is_integer() and -(2**63) <= value < 2**63
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        cells.number(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _rows(rows: list[int]) -> str:
-    shown = ", ".join(map(str, rows[:SHOWN]))
-    return f"row {shown}" if len(rows) == 1 else f"rows {shown}{', ...' if len(rows) > SHOWN else ''}"
-
-
-def _wrong(field: str, message: str) -> Invalid:
-    return Invalid.at("body", field, msg=message, type="target_invalid")
 
 
 def check_target(table: Table, name: str) -> None:

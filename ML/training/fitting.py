@@ -14,7 +14,7 @@ from ML.config.config import settings
 from ML.errors import Invalid, Problem
 from ML.prediction import arrays, predictor
 from ML.prediction.answers import CannotPredict, same
-from ML.schema import schema, target
+from ML.schema import schema, schema_learning, target, target_learning
 from ML.tables.csv_table import Table
 from ML.tables.reading import read
 from ML.training import estimators
@@ -75,7 +75,7 @@ def _target(labels: Sequence[str], name: str, model: Any) -> target.Target:
     if len(labels) < FEWEST_ROWS:
         message = f"the table has {len(labels)} rows; {FEWEST_ROWS} or more are needed, so that some can be held out"
         raise Invalid.at("body", "csv_file", type="too_few_rows", msg=message)
-    return target.learn(name, labels, estimators.task(model))
+    return target_learning.learn(name, labels, estimators.task(model))
 
 
 def _learn(card: Card, table: Table, model: Any) -> tuple[pd.DataFrame, Any]:
@@ -85,7 +85,7 @@ def _learn(card: Card, table: Table, model: Any) -> tuple[pd.DataFrame, Any]:
     labels = columns.pop(table.header.index(card.target_variable))
     card.target = _target(labels, card.target_variable, model)
     names = [name for name in table.header if name != card.target_variable]
-    card.features, X = schema.learn(names, columns)
+    card.features, X = schema_learning.learn(names, columns)
     card.notes += [f"the column {name} is empty and was ignored" for name in card.features.ignored]
     card.notes += [f"{name} was ignored" for name in table.unnamed]
     return X, card.target.convert(labels)

@@ -10,6 +10,7 @@ from ML.config.config import settings
 from ML.errors import Invalid, NotReady
 from ML.prediction.answers import Answer
 from ML.prediction.predictor import Predictor
+from ML.schema import csv_rows
 from ML.schema.target import check_target
 from ML.tables import reading
 from ML.tables.csv_table import Table
@@ -133,7 +134,7 @@ def _read(live: Predictor, data: bytes, target: str) -> tuple[Table, Sequence[Se
     found = reading.read(data, settings().max_body_bytes)
     if target:
         check_target(found, target)
-    return found, *live.schema.from_table(found, live.target.name, settings().max_rows)
+    return found, *csv_rows.from_table(live.schema, found, live.target.name, settings().max_rows)
 
 
 def _scored(live: Predictor, answer: Answer, labels: list[str] | None, fields: dict[str, Any]) -> Response:

@@ -12,7 +12,7 @@ from ML.compiler.probes import probes
 from ML.compiler.proof import prove
 from ML.prediction import onnx_session, predictor
 from ML.prediction.predictor import Predictor
-from ML.schema import schema, target
+from ML.schema import schema_learning, target_learning
 from ML.versions.card import Card, Compiled
 
 # OpenMP's threads wait for each other where others are at work: a fit of 0.1 s takes ten.
@@ -48,8 +48,8 @@ def fitted(model, table, task):
     from ML.training.fitting import _with_gaps
 
     names = [name for name in table if name != "y"]
-    wanted = target.learn("y", table["y"], task)
-    features, X = schema.learn(names, [table[name] for name in names])
+    wanted = target_learning.learn("y", table["y"], task)
+    features, X = schema_learning.learn(names, [table[name] for name in names])
     y = wanted.convert(table["y"])
     model.fit(X, wanted.to_model(y))
     if task == "classification":

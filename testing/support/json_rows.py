@@ -2,7 +2,7 @@
 
 import json
 
-from ML.schema import schema
+from ML.schema import schema_learning
 from ML.schema.json_rows import JsonRows
 
 COLUMNS = {
@@ -19,7 +19,7 @@ ROW = {"n": 1.5, "zip": "00501", "nation": "NA", "bit": 1, "yes": "yes", "true":
 
 def learn(columns=None):
     columns = columns or COLUMNS
-    return schema.learn(list(columns), list(columns.values()))[0]
+    return schema_learning.learn(list(columns), list(columns.values()))[0]
 
 
 def of(columns=None):

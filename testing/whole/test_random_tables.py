@@ -18,6 +18,7 @@ from strategies import TARGETS, examples, tables
 
 from ML.config.config import settings
 from ML.prediction import loading
+from ML.schema import csv_rows
 from ML.tables import reading
 from ML.training import run
 
@@ -78,7 +79,7 @@ def test_any_table_trains_and_csv_and_json_answer_alike(store, model, data, sepa
     found = data.draw(tables(model))
     csv_file = write(found, separator).encode()
     live = loading.load(model, run.run(model, csv_file, "y", "command").version)
-    columns, labels = live.schema.from_table(reading.read(csv_file, 10**7), "y", 1000)
+    columns, labels = csv_rows.from_table(live.schema, reading.read(csv_file, 10**7), "y", 1000)
     by_csv = predicted(live, columns)
     rows = instances(found, [column.model_dump() for column in live.schema.columns])
     for body in (rows, [list(row.values()) for row in rows]):

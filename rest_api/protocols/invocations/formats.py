@@ -11,7 +11,7 @@ from ML.config.config import settings
 from ML.errors import Invalid
 from ML.prediction.answers import Answer
 from ML.prediction.predictor import Predictor
-from ML.schema import json_size
+from ML.schema import csv_rows, json_size
 from ML.schema.json_rows import ParsedRows
 from ML.tables import header as headerless
 from ML.tables.csv_table import check_rows
@@ -38,7 +38,7 @@ def of_csv(live: Predictor, body: bytes, header: bool | None) -> Rows:
     """Rows without a header are SageMaker's, which wants lines back; with one they are MLflow's, which wants JSON."""
     names, target = live.schema.names, live.target.name
     table, named = headerless.read(body, names, target, settings().max_body_bytes, header)
-    columns, _ = live.schema.from_table(table, target, settings().max_rows)
+    columns, _ = csv_rows.from_table(live.schema, table, target, settings().max_rows)
     unused = live.schema.unused([*table.header, *table.unnamed], target)
     return Rows(ParsedRows(columns, len(columns[0]), False, unused), JSON if named else CSV)
 

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from ML.errors import Invalid, TooLarge
-from ML.schema import schema
+from ML.schema import csv_rows, schema_learning
+from ML.schema.schema import Schema
 from ML.tables import reading
 
 TRAINING = {
@@ -19,11 +20,11 @@ TRAINING = {
 
 def learned(training=None):
     training = training or TRAINING
-    return schema.learn(list(training), list(training.values()))[0]
+    return schema_learning.learn(list(training), list(training.values()))[0]
 
 
 def read(of, csv, target=None, most=100):
-    columns, labels = of.from_table(reading.read(csv.encode(), 1_000_000), target, most)
+    columns, labels = csv_rows.from_table(of, reading.read(csv.encode(), 1_000_000), target, most)
     return of.frame(columns), labels
 
 
@@ -90,7 +91,7 @@ def test_every_cell_that_does_not_fit_is_named_by_row_column_and_value():
         ([2, "since"], "date_invalid", "2020-02-30"),
     ]
     assert found[0]["msg"] == "row 2, age: 'x' is not a finite number"
-    assert found[1]["msg"].startswith("row 3, age: it is missing, and the model can't do without it; put a value there")
+    assert found[1]["msg"].startswith("row 3, age: it is missing, and the model can't do without it; fill it in")
 
 
 def test_wrong_cells_are_found_past_the_first_chunk_and_counted_past_a_hundred():
@@ -163,11 +164,11 @@ def test_the_first_example_is_the_middle_of_a_column(column, example):
 def test_examples_of_numbers_at_the_edge_of_float_are_finite(column):
     found = learned({"a": column})
     assert all(math.isfinite(row["a"]) for row in found.examples())
-    assert schema.Schema.model_validate_json(found.model_dump_json()) == found
+    assert Schema.model_validate_json(found.model_dump_json()) == found
 
 
 def test_a_schema_survives_its_card():
-    assert schema.Schema.model_validate_json(learned().model_dump_json()) == learned()
+    assert Schema.model_validate_json(learned().model_dump_json()) == learned()
 
 
 def test_a_file_without_a_header_is_told_as_such():

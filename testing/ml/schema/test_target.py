@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ML.errors import Invalid
-from ML.schema import target
+from ML.schema import target_learning
 
 
 def learn(column, task="classification"):
-    return target.learn("y", column, task)
+    return target_learning.learn("y", column, task)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ML.schema import schema
+from ML.schema import schema_learning
 from ML.training.stages import holdout
 
 
@@ -39,7 +39,7 @@ def test_duplicates_are_on_the_same_side():
 
 def test_a_row_is_on_the_same_side_however_its_gaps_and_numbers_were_spelt():
     def side(*columns):
-        return held(schema.learn(["a", "b"], [list(column) for column in columns])[1], share=0.5).tolist()
+        return held(schema_learning.learn(["a", "b"], [list(column) for column in columns])[1], share=0.5).tolist()
 
     first = side([str(i) for i in range(50)] + ["", "1"], ["x", ""] * 26)
     assert first == side([f"{i}.0" for i in range(50)] + ["NA", "1e0"], ["x", ""] * 26)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from json_rows import ROW, frame, learn
 
+from ML.schema import csv_rows
 from ML.tables import reading
 
 
@@ -14,7 +15,7 @@ def from_csv(row):
     out = io.StringIO()
     csv.writer(out).writerows([list(row), list(row.values())])
     learned = learn()
-    return learned.frame(learned.from_table(reading.read(out.getvalue().encode(), 10**6), None, 100)[0])
+    return learned.frame(csv_rows.from_table(learned, reading.read(out.getvalue().encode(), 10**6), None, 100)[0])
 
 
 @pytest.mark.parametrize(
