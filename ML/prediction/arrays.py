@@ -1,4 +1,4 @@
-"""Models that answer a plain array as they answer a table with names: the table costs more than many predictions."""
+"""Lets models predict from plain arrays: building a DataFrame often takes longer than the prediction."""
 
 import warnings
 from typing import Any
@@ -12,7 +12,7 @@ from ML.schema.schema import Schema
 
 
 def strip_feature_names(model: Any) -> None:
-    """Takes `feature_names_in_` from a fitted model and all estimators in it: then it takes arrays without warning."""
+    """Delete `feature_names_in_` of a fitted model and all estimators in it, so that it takes arrays without a warning."""
     seen, waiting = set(), [model]
     while waiting:
         value = waiting.pop()
@@ -29,18 +29,18 @@ def strip_feature_names(model: Any) -> None:
 
 
 def suits(model: Any, schema: Schema, X: pd.DataFrame) -> bool:
-    """Whether a model that forgot its names takes an array of these rows at all; text wants a table."""
+    """Return whether a model without feature names predicts from an array of these rows. Text needs a DataFrame."""
     if any(column.kind == "text" for column in schema.columns):
         return False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             model.predict(X.to_numpy())
-    except Exception:  # noqa: BLE001 - whatever it raises, it wants its table
+    except Exception:  # noqa: BLE001 - whatever it raises, it needs a DataFrame
         return False
     return True
 
 
 def array(columns: Any) -> NDArray[np.float64]:
-    """Converted values, a sequence for each column, as an array of shape (rows, columns)."""
+    """Return converted values (a sequence per column) as an array, shape (rows, columns)."""
     return np.ascontiguousarray(np.array(columns, dtype=float).T)

@@ -1,4 +1,4 @@
-"""A compiled model in ONNX Runtime, which is imported with the first one: its threads would not survive a fork."""
+"""A compiled model in ONNX Runtime. The library is imported late: its threads do not survive a fork."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -16,17 +16,17 @@ from ML.versions import model_file
 LIBRARY = "onnxruntime"
 FATAL = 4
 MOST_ROWS = 1000
-"""In one run; more are cut, so that what a model needs on the way (rows by support vectors) stays small."""
+"""How many rows one run takes. It bounds the memory of intermediate results, such as rows by support vectors."""
 
 Feed = dict[str, NDArray[Any]]
 
 
 class Unusable(Exception):
-    """A compiled file that can't be served here, and why: the original answers in its place."""
+    """A compiled file can't be used here, with the reason. The original is served instead."""
 
 
 class Compiled:
-    """A session, fed with columns; `classes` are the labels in the order of its probabilities, None for values."""
+    """A compiled model. `classes` lists the labels in the order of its probabilities, None for a regression."""
 
     def __init__(self, data: bytes, schema: Schema, classes: Sequence[Any] | None) -> None:
         self._session = _session(data)
@@ -44,20 +44,20 @@ class Compiled:
         self._both = [*outputs[:2], *guards]
 
     def table(self, columns: Sequence[Sequence[Any]]) -> Feed:
-        """Converted values, a sequence for each column, as the inputs of the graph."""
+        """Return converted values (a sequence per column) as the inputs of the graph."""
         feed: Feed = {}
         if self._plain:
             feed["numbers"] = arrays.array(columns)
         elif self._numbers:
             feed["numbers"] = arrays.array([columns[place] for place in self._numbers])
         if self._texts:
-            # A gap is NaN or None.
+            # A missing text is NaN or None.
             words = [[word if isinstance(word, str) else "" for word in columns[place]] for place in self._texts]
             feed["text"] = np.array(words, dtype=object).T
         return feed
 
     def answer(self, feed: Feed, probabilities: bool) -> tuple[list[Any], list[list[float]] | None]:
-        """Labels or values, and the probabilities if wanted. Raises ValueError for rows that the original refuses."""
+        """Return labels or values, and the probabilities if requested. Raise ValueError for rows that the original refuses."""
         rows = max(map(len, feed.values()))
         if rows <= MOST_ROWS:
             return self._answer(feed, probabilities)
@@ -83,7 +83,7 @@ class Compiled:
 
 
 def load(path: Path, sha256: str, version: str, schema: Schema, classes: Sequence[Any] | None) -> Compiled:
-    """The compiled model in a file. Raises Unusable, and Untrusted where its bytes are not what was published."""
+    """Return the compiled model in a file. Raise Unusable, and Untrusted if the file is not the published one."""
     if not version or version != installed():
         raise Unusable(f"it was compiled for {LIBRARY} {version}, and here is {installed() or 'none'}")
     if not path.exists():
@@ -97,7 +97,7 @@ def load(path: Path, sha256: str, version: str, schema: Schema, classes: Sequenc
 
 @cache
 def installed() -> str:
-    """The version of ONNX Runtime, empty where there is none."""
+    """Return the version of ONNX Runtime, empty if it is not installed."""
     try:
         return metadata.version(LIBRARY)
     except metadata.PackageNotFoundError:
@@ -105,12 +105,12 @@ def installed() -> str:
 
 
 def _session(data: bytes) -> Any:
-    import onnxruntime  # here, because it starts threads
+    import onnxruntime  # late, because it starts threads
 
     onnxruntime.set_default_logger_severity(FATAL)
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
-    # More threads would change the order of sums, and wait for each other.
+    # With more threads sums would change their order, and threads would wait for each other.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = FATAL
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])

@@ -1,9 +1,9 @@
-"""What one cell means, whether it came as CSV text or as JSON: one kind for each column.
+"""The kinds of a column, and how a cell of each kind is converted, from CSV text or JSON.
 
 | kind   | CSV cell                    | JSON value                      | the pipeline sees          |
 |--------|-----------------------------|---------------------------------|----------------------------|
 | number | decimal text                | a finite number                 | float64, NaN where missing |
-| flag   | the learned words           | true, false or a learned word   | 1.0, 0.0, NaN              |
+| flag   | one of the two learned words| true, false or a learned word   | 1.0, 0.0, NaN              |
 | date   | ISO 8601 date or datetime   | the same text                   | days since 1970 (UTC), NaN |
 | text   | the text itself             | a string                        | str, NaN where missing     |
 """
@@ -21,7 +21,7 @@ GAPS = frozenset({"", "na", "nan", "null", "none", "-"})
 WORDS = (("false", "true"), ("no", "yes"), ("0", "1"))
 NAN = math.nan
 BLOCK = 10_000
-"""Cells that are looked at together."""
+"""How many cells are examined together."""
 
 _LEADING_ZERO = re.compile(r"[+-]?0\d", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:$|[T ]\d)", re.ASCII)
@@ -29,18 +29,18 @@ _DAY = 86_400.0
 
 
 def is_gap(text: str, kind: Kind) -> bool:
-    """Whether a CSV cell says that the value is missing. In a text column only the empty cell does: `NA` is Namibia."""
+    """Return whether a CSV cell is a missing value. In a text column only an empty cell is: `NA` may be Namibia."""
     return not text if kind == "text" else text.strip().lower() in (GAPS if kind == "number" else ("",))
 
 
 def number(text: str) -> float:
-    """Decimal text as a float, NaN for a gap. Raises ValueError for anything else, infinities included."""
+    """Return decimal text as a float, NaN if missing. Raise ValueError for anything else, infinity included."""
     text = text.strip()
     try:
         value = float(text)
     except ValueError:
         value = NAN
-    # float() also takes 1_000, nan, inf and the digits of other scripts.
+    # float() also accepts 1_000, nan, inf and the digits of other scripts.
     if math.isfinite(value) and "_" not in text and text.isascii():
         return value
     if text.lower() in GAPS:
@@ -49,7 +49,7 @@ def number(text: str) -> float:
 
 
 def plain_numbers(column: Sequence[str]) -> list[float] | None:
-    """A column of which every cell is a finite number, three times as fast; None where one may be something else."""
+    """Return a column of finite numbers, three times as fast as `number`. Return None if unsure."""
     text = "".join(column)
     if "_" in text or not text.isascii():
         return None
@@ -61,7 +61,7 @@ def plain_numbers(column: Sequence[str]) -> list[float] | None:
 
 
 def date(text: str) -> float:
-    """An ISO 8601 date or datetime as days since 1970; without an offset it is UTC. NaN for a gap."""
+    """Return an ISO 8601 date or datetime as days since 1970, NaN for a missing value. Without an offset it is UTC."""
     text = text.strip()
     if not text:
         return NAN
@@ -75,9 +75,9 @@ def date(text: str) -> float:
 
 
 def flag(words: Sequence[str]) -> Callable[[str], float]:
-    """A converter of the two learned words, false first, to 0.0 and 1.0."""
+    """Return a converter of the two learned words, false first, to 0.0 and 1.0."""
     values = {words[0]: 0.0, words[1]: 1.0, "": NAN}
-    if words[0] == "0":  # as spreadsheets and pandas write them beside gaps
+    if words[0] == "0":  # spreadsheets and pandas write them so in columns with missing values
         values |= {"0.0": 0.0, "1.0": 1.0}
 
     def convert(text: str) -> float:
@@ -90,17 +90,17 @@ def flag(words: Sequence[str]) -> Callable[[str], float]:
 
 
 def text(cell: str) -> Any:
-    """The text itself, NaN for an empty cell."""
+    """Return the text itself, NaN for an empty cell."""
     return cell or NAN
 
 
 def converter(kind: Kind, words: Sequence[str] = ()) -> Callable[[str], Any]:
-    """The function that turns a CSV cell of this kind into what the pipeline sees."""
+    """Return the function that converts a CSV cell of this kind for the pipeline."""
     return flag(words) if kind == "flag" else {"number": number, "date": date, "text": text}[kind]
 
 
 def learn(cells: Iterable[str]) -> tuple[Kind, Sequence[str]] | None:
-    """The kind of a column from all of its cells, with a flag's words. None where every cell is empty."""
+    """Return the kind of a column, learned from all its cells, and a flag's words. Return None if all are empty."""
     words: set[str] = set()
     number = present = False
     numeric = dated = True
@@ -119,7 +119,7 @@ def learn(cells: Iterable[str]) -> tuple[Kind, Sequence[str]] | None:
 
 
 def _distinct(cells: Iterable[str]) -> Iterator[set[str]]:
-    """The cells without most of those that repeat, in sets that stay small."""
+    """Yield the cells in small sets, which drops most repetitions."""
     following = iter(cells)
     while seen := set(islice(following, BLOCK)):
         yield seen
@@ -127,14 +127,14 @@ def _distinct(cells: Iterable[str]) -> Iterator[set[str]]:
 
 def _flag_words(words: set[str]) -> Sequence[str]:
     for pair in WORDS:
-        # A column of ones only is a number that happens to be constant.
+        # A column of ones only is a constant number, not a flag.
         if words <= set(pair) and (len(words) == 2 or pair != ("0", "1")):
             return pair
     return ()
 
 
 def _numeric(cells: set[str]) -> bool:
-    """Whether these are numbers or gaps; 1e999 is one that no float holds, so it is refused later, by row."""
+    """Return whether all cells are numbers or missing. 1e999 counts: it is rejected later, with its row."""
     values = [cell for cell in (c.strip() for c in cells) if cell.lower() not in GAPS]
     return all(_parses(cell) and not _LEADING_ZERO.match(cell) for cell in values)
 

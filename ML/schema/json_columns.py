@@ -1,4 +1,4 @@
-"""The rows of one JSON request, gathered piece by piece: their columns, or what is wrong with them."""
+"""Gathers the rows of one JSON request piece by piece, and their errors."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from ML.schema.json_rows import JsonRows
 
 SOME = 100
-"""Rows whose errors are listed at once: those of a million would take gigabytes."""
+"""How many rows are checked at once for a list of errors: those of a million rows would take gigabytes."""
 
 
 class Gathering:
-    """Rows that are objects, or arrays, checked by the types of `instances`."""
+    """Gathers rows that are objects or arrays, checked by the types of `instances`."""
 
     def __init__(self, instances: "JsonRows", as_arrays: bool, most_rows: int) -> None:
         self.rows, self.columns = 0, Columns(instances.schema.kinds)
         self.unused: dict[str, None] = {}
         self.errors: list[ErrorDetails] = []
-        """The first hundred."""
+        """The first errors, at least a hundred if there are as many."""
         self.count = 0
-        """Of all errors."""
+        """The number of all errors."""
         self._instances, self._as_arrays, self._most_rows = instances, as_arrays, most_rows
 
     def add_json(self, data: bytes) -> None:
-        """Add the rows of a JSON array. Raises NotJson, TooLarge and, for a row of too many keys, Invalid."""
+        """Add the rows of a JSON array. Raise NotJson, TooLarge and, for a row with too many keys, Invalid."""
         try:
             self._add(self._instances.fast[self._as_arrays].validator.validate_json(data))
         except ValidationError as error:
@@ -43,7 +43,7 @@ class Gathering:
             self._refuse(from_json(data))
 
     def add(self, values: list[Any]) -> None:
-        """Add rows that are Python values already. Raises TooLarge and Invalid."""
+        """Add rows given as Python values. Raise TooLarge and Invalid."""
         try:
             self._add(self._instances.fast[self._as_arrays].validator.validate_python(values))
         except ValidationError:
@@ -76,7 +76,7 @@ class Gathering:
             )
 
     def _refuse(self, values: list[Any]) -> None:
-        """Count what is wrong, and keep the first hundred errors."""
+        """Count the errors of these rows, and keep the first hundred."""
         for start in range(0, len(values), SOME):
             try:
                 self._instances.kinds[self._as_arrays].validate_python(values[start : start + SOME])
@@ -88,7 +88,7 @@ class Gathering:
 
 
 def _moved(error: ValidationError, first: int) -> list[ErrorDetails]:
-    """The errors of a piece, with their places among all rows."""
+    """Return the errors of a piece, with their places among all rows."""
     found = error.errors(include_url=False, include_context=False)
     for one in found:
         one["loc"] = ("instances", first + int(one["loc"][0]), *one["loc"][1:])

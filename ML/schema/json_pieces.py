@@ -1,4 +1,4 @@
-"""A large JSON array cut into pieces before it is parsed: as Python values all of it would take ten times its bytes."""
+"""Cuts a large JSON array into pieces before parsing: as Python values all of it would take ten times its bytes."""
 
 import re
 from collections.abc import Callable
@@ -7,19 +7,19 @@ from ML.errors import Invalid
 from ML.tables.upload import LONGEST_ROW
 
 PIECE = 128 * 1024
-"""Bytes that are parsed at once."""
+"""How many bytes are parsed at once."""
 
 LEVELS = 8
-"""Most levels of brackets in a row of a large body."""
+"""How many levels of brackets a row of a large body may have."""
 
 
 def _nested(levels: int) -> bytes:
-    """A pattern of an array or object with so many levels at most."""
+    """Return a pattern of an array or object with at most `levels` levels."""
     inner = STRING + (b"|" + _nested(levels - 1) if levels > 1 else b"")
     return rb"[\[{]" + _PLAIN + rb"(?:(?:" + inner + rb")" + _PLAIN + rb")*+[\]}]"
 
 
-# No pattern ever goes back, so each reads a byte twice at most.
+# The quantifiers are possessive: a pattern never backtracks, and reads each byte twice at most.
 STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _PLAIN = rb'[^"\[\]{}]*+'
 _VALUE = rb"(?:" + _nested(LEVELS) + rb"|" + STRING + rb'|[^\s,"\[\]{}]++)'
@@ -34,11 +34,11 @@ _NEXT = re.compile(rb"\s*+([,\]])")
 _PLACE = re.compile(r" at line (\d+) column (\d+)$")
 
 
-TOO_LONG = f"has more than {LONGEST_ROW // 1024} kB, which is the most"
+TOO_LONG = f"has more than {LONGEST_ROW // 1024} kB, the maximum"
 
 
 class NotJson(ValueError):
-    """Bytes that are not JSON; the message of the parser, and the byte where it stopped, if it said so."""
+    """Bytes that are not JSON: the parser's message, and the offset where it stopped, -1 if unknown."""
 
     def __init__(self, message: str, data: bytes) -> None:
         super().__init__(message)
@@ -50,7 +50,7 @@ class NotJson(ValueError):
             self.text, self.offset = message[: found.start()], start + int(found[2])
 
     def within(self, body: bytes, offset: int) -> "NotJson":
-        """The same error, at a byte of the whole body."""
+        """Return the error with its place in the whole body: `offset` is the byte."""
         if self.offset < 0:
             return self
         place = max(0, min(offset, len(body)))
@@ -59,20 +59,20 @@ class NotJson(ValueError):
 
 
 class Array:
-    """The rows of a body `{"instances": [...], ...}`, and what is around them."""
+    """The array of rows in a body `{"instances": [...], ...}`."""
 
     def __init__(self, body: bytes, start: int) -> None:
         self.body, self.start = body, start
         self.end = start
-        """After the pieces that were read; in the end, before the closing bracket."""
+        """Offset after the pieces read so far; at the end, that of the closing bracket."""
         self.first = body[start : start + 1]
         """The first byte of the first row."""
 
     def read(self, parse: Callable[[bytes], None]) -> None:
-        """Call `parse` with every piece, as a JSON array; it raises NotJson. Raises NotJson and Invalid."""
+        """Call `parse` with every piece as a JSON array. Raise NotJson, as `parse` does, and Invalid."""
         done, close = False, b"]," if self.first == b"[" else b"},"
         while not done:
-            # Most often a row ends here. If it does not, the piece is not JSON: a bracket or a quote stays open.
+            # A row usually ends here. If not, the piece is not JSON, because a bracket or a quote is left open.
             last = self.body.find(close, self.end + PIECE, self.end + LONGEST_ROW) if close else -1
             try:
                 if last >= 0:
@@ -90,9 +90,9 @@ class Array:
             self.end = after
 
     def rest(self, parse: Callable[[bytes], None]) -> None:
-        """Call `parse` with the body in which a 0 stands for all rows. Raises NotJson and Invalid."""
+        """Call `parse` with the body, its rows replaced by a 0. Raise NotJson and Invalid."""
         if len(self.body) - (self.end - self.start) > LONGEST_ROW:
-            raise Invalid.at("body", msg=f"what is beside the instances {TOO_LONG}", type="too_long")
+            raise Invalid.at("body", msg=f"the body without its instances {TOO_LONG}", type="too_long")
         try:
             parse(self.body[: self.start] + b"0" + self.body[self.end :])
         except NotJson as error:
@@ -100,7 +100,7 @@ class Array:
             raise error.within(self.body, error.offset + after) from None
 
     def _exact(self) -> tuple[int, int, bool]:
-        """The end of a piece, where the next one begins, and whether it is the last; -1 where the array is broken."""
+        """Return a piece's end (-1 if the array is broken), the start of the next, and whether it is the last."""
         last = begin = self.end
         while begin - self.end < PIECE:
             flat = _ROWS.match(self.body, begin, self.end + PIECE)
@@ -117,7 +117,7 @@ class Array:
         return last, begin, False
 
     def _row_end(self, start: int) -> int:
-        """The end of one row; -1 where it has none. Raises Invalid for one that is too long or too deep."""
+        """Return the end of a row, -1 if it has none. Raise Invalid if it is too long or too deeply nested."""
         limit = start + LONGEST_ROW
         if row := _ROW.match(self.body, start, limit):
             return row.end()
@@ -135,7 +135,7 @@ class Array:
 
 
 def find(body: bytes) -> Array | None:
-    """The array of a large body, where there is one and nothing nested before it."""
+    """Return the array of rows in a large body. Return None if there is none, or none that the patterns find."""
     found = _HEAD.match(body)
     array = Array(body, found.end()) if found else None
     return array if array and array.first not in (b"", b"]") else None

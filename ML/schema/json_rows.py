@@ -59,7 +59,7 @@ class JsonRows:
         array: Any = tuple[tuple(kinds.values())]  # type: ignore[misc]
         self.objects, self.arrays = TypeAdapter(_body(row)), TypeAdapter(_body(array))
         self.kinds = {False: TypeAdapter(list[row]), True: TypeAdapter(list[array])}
-        """Types of a list of rows, by whether they are arrays. They find all errors; those in `fast` stop at the first."""
+        """Types of a list of rows, by whether they are arrays. They find all errors, `fast` the first."""
         self.fast: dict[bool, TypeAdapter[Any]] = {
             False: TypeAdapter(Annotated[list[row], FailFast()]),
             True: TypeAdapter(Annotated[list[array], FailFast()]),

@@ -1,4 +1,4 @@
-"""What a JSON body would cost, told before it is parsed: `[[],[],` of some megabytes would become gigabytes."""
+"""Estimate the memory of a JSON body before parsing it: a few megabytes of `[[],[],` would take gigabytes."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,26 +10,27 @@ from ML.errors import Invalid, TooLarge
 from ML.tables.upload import LONGEST_ROW
 
 SMALL = 64 * 1024
-"""Bytes that can't become much."""
+"""Bodies up to this size are not checked, in bytes."""
 SLACK = 100
+"""How many more brackets and commas than those of the rows are allowed."""
 BLOCK = 64 * 1024
-"""Bytes whose strings are left out at once."""
+"""How many bytes are stripped of their strings at once."""
 ARRAY, OBJECT, VALUE = 120, 250, 48
-"""Bytes that Python takes for each, and a column of converted values beside it."""
+"""Memory of each as a Python value and of its converted column, in bytes."""
 TIMES = 4
-"""The largest body times this is what the values of a body may take."""
+"""The values of a body may take this many times the largest allowed body."""
 
 
 def check_size(body: bytes, most_rows: int, width: int) -> None:
-    """Raises TooLarge where there are more rows than allowed, or many more values than such rows of a table have.
+    """Raise TooLarge if there are more than `most_rows` rows, or many more values than such rows have.
 
-    A row is an array or an object; other columns than the `width` of the model may be as many again.
+    A row is an array or an object. It may have as many unknown columns as the model has: `width`.
     """
     if len(body) <= SMALL:
         return
     counts = _counts([body])
     if not _fits(counts, most_rows, width):
-        # Brackets and commas in strings are text; to leave them out takes longer.
+        # Brackets and commas in strings do not count, but leaving strings out takes longer.
         counts = _counts(outside_strings(body))
     if not _fits(counts, most_rows, width):
         raise TooLarge(
@@ -44,7 +45,7 @@ def check_size(body: bytes, most_rows: int, width: int) -> None:
 
 
 def _counts(parts: Iterable[bytes]) -> tuple[int, int, int]:
-    """How many arrays, objects and commas there are."""
+    """Return the number of arrays, objects and commas."""
     arrays = objects = commas = 0
     for part in parts:
         arrays, objects, commas = arrays + part.count(b"["), objects + part.count(b"{"), commas + part.count(b",")
@@ -52,7 +53,7 @@ def _counts(parts: Iterable[bytes]) -> tuple[int, int, int]:
 
 
 def outside_strings(body: bytes) -> Iterator[bytes]:
-    """The body without its strings, in pieces and in linear time. Raises TooLarge for a very long string."""
+    """Yield the body without its strings, in linear time. Raise TooLarge for a very long string."""
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     inside, length = False, 0
@@ -60,7 +61,7 @@ def outside_strings(body: bytes) -> Iterator[bytes]:
         parts = body[start : start + BLOCK].split(b'"')
         length = length + BLOCK if inside and len(parts) == 1 else 0
         if length > LONGEST_ROW:
-            raise TooLarge(f"The body has a text of more than {LONGEST_ROW // 1024} kB, which is the most")
+            raise TooLarge(f"The body has a text of more than {LONGEST_ROW // 1024} kB, the maximum")
         yield b"".join(parts[inside::2])
         inside ^= len(parts) % 2 == 0
 
@@ -71,13 +72,13 @@ def _fits(counts: tuple[int, int, int], most_rows: int, width: int) -> bool:
 
 
 def _bytes(body: bytes, counts: tuple[int, int, int], wide: bool) -> int:
-    """What the values take in memory; `wide` where a text may have characters of four bytes."""
+    """Return the memory of the values in bytes. `wide` says that a text may have characters of four bytes."""
     arrays, objects, commas = counts
     return ARRAY * arrays + OBJECT * objects + VALUE * commas + len(body) * (3 if wide else 0)
 
 
 def read(body: bytes, most_rows: int, width: int) -> Any:
-    """The JSON value of a body, NaN and infinity included. Raises Invalid and TooLarge."""
+    """Return the JSON value of a body; NaN and infinity are allowed. Raise Invalid and TooLarge."""
     check_size(body, most_rows, width)
     try:
         return from_json(body)

@@ -1,4 +1,4 @@
-"""What a JSON value of a column may be, as a type that checks and converts it; and what to say of one that may not."""
+"""The types that check and convert the JSON values of a column, and the messages for wrong values."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ _FLAGS = {0: False, 1: True}
 
 
 def type_of(column: Column) -> Any:
-    """The type that a JSON value of this column has, with its conversion to what the pipeline sees."""
+    """Return the type of a JSON value of this column. It also converts the value for the pipeline."""
     if column.kind == "number":
         kind: Any = Annotated[float, Field(strict=True, allow_inf_nan=False)]
     elif column.kind == "flag":
@@ -32,16 +32,16 @@ def type_of(column: Column) -> Any:
 
 
 def explained(column: Column, error: ErrorDetails) -> str:
-    """What is wrong with a value of this column, and the remedy."""
+    """Return what is wrong with a value of this column, and the remedy."""
     if error["input"] is None:
         return f"{column.name} is missing, and the model can't do without it; {REMEDY}"
     return f"{column.name}: {_EXPECTED.get(error['type'], error['msg'].removeprefix('Value error, '))}"
 
 
 class ColumnValidator:
-    """Checks and converts whole columns of such values, for one schema.
+    """Checks and converts whole columns of values for one schema.
 
-    They come as tensors: there NaN too says that a value is missing, and 0 or 1 are a flag's false and true.
+    They come from tensors, where NaN also means a missing value, and 0 and 1 are a flag's false and true.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -50,7 +50,7 @@ class ColumnValidator:
         self.plain = all(column.kind == "number" for column in schema.columns)
 
     def convert(self, parts: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
-        """What the pipeline sees of the values of each column. Raises Invalid, naming rows (from 1) and columns."""
+        """Return each column's values, converted for the pipeline. Raise Invalid, naming rows (from 1) and columns."""
         found, errors = [], []
         for column, kind, part in zip(self.schema.columns, self._types, parts, strict=True):
             if column.kind == "number" and finite(part):
@@ -65,7 +65,7 @@ class ColumnValidator:
         return found
 
     def matrix(self, values: Sequence[Any]) -> list[Sequence[Any]]:
-        """The same of all values, row after row."""
+        """Return the converted columns of values that are given row by row. Raise Invalid."""
         width = len(self.schema.columns)
         if self.plain and finite(values):
             return [values[first::width] for first in range(width)]
@@ -83,7 +83,7 @@ def _as_json(column: Column, part: Sequence[Any]) -> list[Any]:
 
 
 def finite(values: Sequence[Any]) -> bool:
-    """Whether all are floats and none is NaN or infinite. A sum that is too large says no, and costs a closer look."""
+    """Return whether all values are finite floats. If only their sum overflows, a slower check decides."""
     return set(map(type, values)) == {float} and math.isfinite(sum(values))
 
 

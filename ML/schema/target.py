@@ -1,4 +1,4 @@
-"""The target column: what a model learns to predict, and how its labels go back to the caller."""
+"""The target column: what a model learns to predict, and how its labels are converted."""
 
 import re
 from array import array
@@ -18,13 +18,13 @@ from ML.tables.names import LONGEST, Spelling, header_hint, listed, short
 INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 
 BLOCK = 10_000
-"""Cells that are converted at once."""
+"""How many cells are converted at once."""
 
 Task = Literal["classification", "regression"]
 
 
 class Target(BaseModel, frozen=True):
-    """Name, task and type of the target. `classes` are the labels in the order of the model's probabilities."""
+    """Name, task and type of the target. `classes` lists the labels in the order of the model's probabilities."""
 
     name: str
     task: Task
@@ -32,11 +32,11 @@ class Target(BaseModel, frozen=True):
     classes: tuple[bool | int | float | str, ...] | None = None
 
     def convert(self, column: Sequence[str]) -> NDArray[Any]:
-        """Text cells as `y`, shape (rows,). Raises Invalid, naming the rows that are no such value or none."""
+        """Return text cells as `y`, shape (rows,). Raise Invalid, naming rows with a wrong or missing value."""
         return self._array(enumerate(column, 1))
 
     def known(self, column: Sequence[str]) -> tuple[Sequence[int], Sequence[Any]]:
-        """The places of the rows that have a target, and their targets. Raises Invalid like `convert`."""
+        """Return the places of the rows that have a target, and their targets. Raise Invalid like `convert`."""
         if self.type == "string" and all(map(str.strip, column)):
             return range(len(column)), column
         kind: cells.Kind = "number" if self.type in ("integer", "number") else "date"
@@ -45,7 +45,7 @@ class Target(BaseModel, frozen=True):
         return places, self._array(rows)  # type: ignore[return-value]
 
     def _array(self, rows: Iterator[tuple[int, str]]) -> NDArray[Any]:
-        """The values of rows, which are numbered. A million would take 60 MB as a list."""
+        """Return the values of numbered rows. They are converted in blocks: a list of a million takes 60 MB."""
         dtype = {"integer": np.int64, "number": np.float64, "boolean": np.bool_, "string": object}[self.type]
         parts: list[NDArray[Any]] = [np.array([], dtype)]
         errors: list[dict[str, Any]] = []
@@ -86,11 +86,11 @@ class Target(BaseModel, frozen=True):
         return int(value) if self.type == "integer" and value.is_integer() else value
 
     def to_model(self, y: NDArray[Any]) -> NDArray[Any]:
-        """What `fit` gets. Labels such as 0.5 go in as text: scikit-learn takes fractions for a regression."""
+        """Return `y` for `fit`. Labels such as 0.5 become text: scikit-learn takes fractions for a regression."""
         return np.array([repr(v) for v in y.tolist()], dtype=object) if self._as_text else y
 
     def from_model(self, labels: NDArray[Any]) -> list[Any]:
-        """Predictions as Python values of the target's own type, whatever array or dtype the model answered."""
+        """Return predictions as Python values of the target's own type, whatever array or dtype the model returned."""
         values: list[Any] = np.asarray(labels).ravel().tolist()
         return [float(value) for value in values] if self._as_text else values
 

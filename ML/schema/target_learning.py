@@ -10,18 +10,18 @@ from ML.errors import Invalid
 from ML.schema import cells
 from ML.schema.target import INTEGER, Target, Task
 
-SHOWN = 5
-"""Rows that a message names."""
+MOST_SHOWN = 5
+"""How many rows a message names."""
 
 
 def learn(name: str, column: Sequence[str], task: Task | None, field: str = "target_variable") -> Target:
-    """What kind of target a column is. Without a task (a plain object with fit and predict) the values decide.
+    """Return the target that a column is. Without a task (a plain object with fit and predict) the values decide it.
 
-    Raises Invalid for gaps, one class, a class for each row, and a target that is not of the task's kind.
+    Raise Invalid for missing values, one class only, a class for each row, and values that do not suit the task.
     """
     kind, words = cells.learn(column) or ("text", ())
     _check_gaps(name, column, "number" if kind == "number" else "date", field)
-    if kind == "number":  # refuses what no float holds, by row
+    if kind == "number":  # rejects values too large for a float, naming the row
         Target(name=name, task="regression", type="number").convert(column)
     kind_of = _type(kind, words, column)
     task = task or ("regression" if kind_of == "number" else "classification")
@@ -32,7 +32,7 @@ def learn(name: str, column: Sequence[str], task: Task | None, field: str = "tar
 
 def _check_gaps(name: str, column: Sequence[str], kind: cells.Kind, field: str) -> None:
     gaps = (row for row, cell in enumerate(column, 1) if cells.is_gap(cell, kind))
-    if first := list(islice(gaps, SHOWN + 1)):
+    if first := list(islice(gaps, MOST_SHOWN + 1)):
         count = len(first) + sum(1 for _ in gaps)
         raise _wrong(
             field, f"the target {name} is missing in {count} rows, first in {_rows(first)}; fill or remove them"
@@ -78,14 +78,14 @@ def _check_classes(target: Target, column: Sequence[str], field: str) -> None:
 
 
 def _count_classes(target: Target, column: Sequence[str]) -> int:
-    """How many different labels there are; of texts by their hashes, which take less memory than a set of them."""
+    """Return the number of different labels. Texts are counted by their hashes, which take less memory."""
     if target.type != "string":
         return len(np.unique(target.convert(column)))
     return len(np.unique(np.fromiter(map(hash, column), np.int64, len(column))))
 
 
 def _is_integer(cell: str) -> bool:
-    """Whether numpy's int64 holds it; from text, so that two large numbers that one float stands for stay two."""
+    """Return whether an int64 holds the number. Integers are not read as floats, which would merge large ones."""
     value = int(cell) if INTEGER.fullmatch(cell.strip()) else cells.number(cell)
     return float(value).is_integer() and -(2**63) <= value < 2**63
 
@@ -99,8 +99,8 @@ def _is_number(cell: str) -> bool:
 
 
 def _rows(rows: list[int]) -> str:
-    shown = ", ".join(map(str, rows[:SHOWN]))
-    return f"row {shown}" if len(rows) == 1 else f"rows {shown}{', ...' if len(rows) > SHOWN else ''}"
+    shown = ", ".join(map(str, rows[:MOST_SHOWN]))
+    return f"row {shown}" if len(rows) == 1 else f"rows {shown}{', ...' if len(rows) > MOST_SHOWN else ''}"
 
 
 def _wrong(field: str, message: str) -> Invalid:

@@ -1,4 +1,4 @@
-"""The values of columns that grow piece by piece: numbers as float64, texts joined, so that they take little memory."""
+"""Columns that grow piece by piece and take little memory: numbers as float64, texts joined."""
 
 from array import array
 from bisect import bisect_right
@@ -10,15 +10,15 @@ import numpy as np
 
 
 class Texts(Sequence[Any]):
-    """Text cells. A list of a million would take 60 MB, and more for each character."""
+    """Text cells, stored compactly: a list of a million strings takes 60 MB and more."""
 
     def __init__(self, missing: Any) -> None:
-        """`missing` is given back in place of an empty text, None and NaN."""
+        """Take the value that reading returns for an empty text, None or NaN."""
         self._missing = missing
         self._pieces: list[tuple[bytes, array[int]]] = []
-        """The texts of each piece, joined, and where each begins and the last ends."""
+        """The texts of each piece, joined, with the offset of each and the end of the last."""
         self._firsts = [0]
-        """The place of each piece's first text, and of the next one's."""
+        """The index of each piece's first text, and of the next piece's."""
 
     def extend(self, values: Sequence[Any]) -> None:
         """Add cells: strings, None or NaN."""
@@ -28,11 +28,11 @@ class Texts(Sequence[Any]):
         self._firsts.append(self._firsts[-1] + len(texts))
 
     def __len__(self) -> int:
-        """How many cells there are."""
+        """Return the number of cells."""
         return self._firsts[-1]
 
     def __iter__(self) -> Iterator[Any]:
-        """The cells, in order."""
+        """Yield the cells in order."""
         return chain.from_iterable(map(self._cells, range(len(self._pieces))))
 
     @overload
@@ -42,7 +42,7 @@ class Texts(Sequence[Any]):
     def __getitem__(self, place: slice) -> list[Any]: ...
 
     def __getitem__(self, place: int | slice) -> Any:
-        """A cell, or a list of cells."""
+        """Return a cell, or a list of cells for a slice."""
         if isinstance(place, int):
             place = range(len(self))[place]
             return self[place : place + 1][0]
@@ -62,10 +62,10 @@ class Texts(Sequence[Any]):
 
 
 class Columns:
-    """Converted columns of these kinds. A single piece, which most requests are, is kept as it is."""
+    """Converted columns of the given kinds. A single piece, which most requests are, is kept as it is."""
 
     def __init__(self, kinds: Sequence[str], missing: Any = np.nan) -> None:
-        """`missing` stands for a text that is empty."""
+        """Take the kind of each column, and the value that stands for an empty text."""
         self.rows = 0
         self.parts: list[Sequence[Any]] = []
         """The values of each column."""
@@ -73,7 +73,7 @@ class Columns:
         self._grown: list[Texts | array[float]] = []
 
     def add(self, parts: Sequence[Sequence[Any]]) -> None:
-        """Add rows, a sequence for each column."""
+        """Add rows, given as a sequence for each column."""
         if not self.rows:
             self.parts = list(parts)
         else:
@@ -89,5 +89,5 @@ class Columns:
             if isinstance(column, Texts):
                 column.extend(part)
             else:
-                # numpy takes None for NaN.
+                # numpy converts None to NaN.
                 column.frombytes(np.array(part, dtype=float).tobytes())

@@ -1,19 +1,20 @@
-"""Compressed bytes, unpacked up to a limit: a bomb takes no more memory than an honest body may."""
+"""Decompress up to a size limit, so that a decompression bomb can't exhaust memory."""
 
 import zlib
 
 from ML.errors import TooLarge
 
 GZIP, DEFLATE = 31, 15
-"""zlib's `wbits`: RFC 1952; RFC 1950, which is what HTTP calls deflate."""
+"""zlib's `wbits` of RFC 1952 and of RFC 1950, which HTTP calls deflate."""
 
 CHUNK = 64 * 1024
+"""How much is decompressed at once, in bytes."""
 
 
 def unpack(data: bytes, most: int, wbits: int) -> bytes:
-    """What was packed, of one member or several.
+    """Return the decompressed data, which may have several members.
 
-    Raises TooLarge past `most` bytes, zlib.error where it is no such data, and EOFError where it ends too early.
+    Raise TooLarge past `most` bytes, zlib.error for other data, and EOFError if the data ends too early.
     """
     view, place, parts, size = memoryview(data), 0, [], 0
     while place < len(view):

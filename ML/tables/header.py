@@ -1,4 +1,4 @@
-"""A CSV file that may have no header, as SageMaker sends it: the columns that the model learned tell."""
+"""Read a CSV file that may lack a header, as SageMaker sends it. The model's column names decide."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,9 +14,9 @@ FIELD = "body"
 
 
 def read(data: bytes, names: Sequence[str], target: str, most: int, header: bool | None) -> tuple[Table, bool]:
-    """The table, and whether it has a header; `header` says so, or None where nobody did.
+    """Return the table, and whether it has a header. `header` says so; None means that the first line decides.
 
-    Without one its cells are in the order of `names`. Raises Invalid and TooLarge.
+    Without a header the cells are in the order of `names`. Raise Invalid and TooLarge.
     """
     found = upload.read(data, most, FIELD)
     first, separator = _first(found, len(names))
@@ -32,10 +32,10 @@ def read(data: bytes, names: Sequence[str], target: str, most: int, header: bool
 
 
 def _first(found: Upload, width: int) -> tuple[list[str], str]:
-    """The cells of the first line, cut by the separator that gives so many; by a comma in doubt."""
+    """Return the cells of the first line and its separator: the one that gives `width` cells, else a comma."""
     longest = reading.first_row(found, SEPARATORS[0])
     for separator in SEPARATORS:
-        with suppress(Invalid):  # where this one is none, quotes may stand where they must not
+        with suppress(Invalid):  # with the wrong separator, a quote may be in the wrong place
             row = reading.first_row(found, separator)
             if len(row) == width:
                 return row, separator
@@ -44,15 +44,15 @@ def _first(found: Upload, width: int) -> tuple[list[str], str]:
 
 
 def _is_header(first: Sequence[str], names: Sequence[str], target: str) -> bool:
-    """Whether the first line names columns. A line of numbers never does, unless the columns have numbers for names."""
+    """Return whether the first line is a header: it has all columns' names, or one of them and no number."""
     cells = [cell.strip() for cell in first]
-    there = set(cells)
-    if there.issuperset(names):
+    present = set(cells)
+    if present.issuperset(names):
         if all(map(is_number, names)):
             message = "the first line may be a header or a row; send Content-Type text/csv; header=present, or absent"
             raise Invalid.at(FIELD, 1, type="csv_invalid", msg=message)
         return True
-    return not there.isdisjoint([*names, target]) and not any(map(is_number, cells))
+    return not present.isdisjoint([*names, target]) and not any(map(is_number, cells))
 
 
 def _cells(count: int) -> str:

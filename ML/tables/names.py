@@ -1,4 +1,4 @@
-"""Column names in messages: which one the caller may mean, and lists of them, both in bounded time and length."""
+"""Column names in messages: lists and suggestions, bounded in length and time."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -6,14 +6,14 @@ from difflib import get_close_matches
 from itertools import islice
 
 LONGEST = 1000
-"""Most characters of a column's name."""
+"""How many characters a column's name may have."""
 MOST = 10_000
-"""Most columns of a table, and most keys of a JSON row."""
+"""How many columns a table and how many keys a JSON row may have."""
 _SHOWN, _LISTED = 60, 50
 _COMPARED = 60
 """Longer names are not compared."""
 _EFFORT, _LOOK = 120_000, 12
-"""What an answer may spend on suggestions (10 ms) and the price of reading one name, in pairs of characters."""
+"""The effort for all suggestions of an answer (10 ms), and that of reading one name, in pairs of characters."""
 
 
 def short(name: str) -> str:
@@ -50,7 +50,7 @@ class Spelling:
         first, last, size = name[0].casefold(), name[-1].casefold(), len(name)
         seen = list(islice(candidates, max(self._left // (2 * _LOOK), 0)))
         self._left -= _LOOK * len(seen)
-        # difflib finds no others similar: of seven letters at least three must be shared.
+        # difflib rejects all others: it wants at least three of seven letters to be shared.
         near = [c for c in seen if len(c) <= _COMPARED and 3 * len(c) <= 7 * size and 3 * size <= 7 * len(c)]
         return sorted(near, key=lambda c: c[0].casefold() != first and c[-1].casefold() != last)
 

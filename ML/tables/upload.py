@@ -1,4 +1,4 @@
-"""An uploaded CSV file as bytes: unpacked, recognised, and decoded one block at a time, never as a whole."""
+"""An uploaded CSV file as bytes: decompressed, recognised, and decoded block by block."""
 
 import io
 import re
@@ -13,9 +13,9 @@ from ML.tables import compression
 
 GZIP = b"\x1f\x8b"
 BLOCK = 256 * 1024
-"""Bytes that are decoded at once. They end with a line where one ends there."""
+"""How many bytes are decoded at once. A block ends with a line if it can."""
 LONGEST_ROW = 1024 * 1024
-"""Bytes of a row. The csv module needs up to 16 times as many while it reads it."""
+"""How many bytes a row may have. The csv module takes up to 16 times as much memory to read it."""
 
 _START = re.compile(rb"(?:\xef\xbb\xbf|[\r\n])*+")
 _OPENING = re.compile(rb"[\[{]\s*+(?:[\[{\"]|$)")
@@ -36,7 +36,7 @@ _PAGE = re.compile(rb"<(?:!doctype )?html", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """The bytes of a file, where its text starts, and the form field that it came in."""
+    """The bytes of a file, the offset of its text, and the form field that it came in."""
 
     data: bytes
     start: int
@@ -48,14 +48,14 @@ class Upload:
 
 
 class Lines:
-    """The lines of an upload, as the csv module takes them; `pending` counts the bytes since it was last set to 0."""
+    """The lines of an upload, for the csv module. `pending` counts the bytes since it was last set to 0."""
 
     def __init__(self, upload: Upload) -> None:
         self.pending = 0
         self._upload = upload
 
     def __iter__(self) -> Iterator[str]:
-        """Raises Invalid for bytes that are not UTF-8, and for a row that is too long."""
+        """Yield the lines. Raise Invalid for bytes that are not UTF-8, and for a row that is too long."""
         data, place = self._upload.data, self._upload.start
         while place < len(data):
             end = _line_end(data, place)
@@ -79,9 +79,9 @@ class Lines:
 
 
 def read(data: bytes, most_bytes: int, field: str) -> Upload:
-    """Recognise a CSV file: plain or gzip'd, with any number of BOMs.
+    """Return a CSV file, plain or gzip'd, with any number of BOMs.
 
-    Raises Invalid where it is another kind of file or empty, and TooLarge where it holds more than `most_bytes`.
+    Raise Invalid if it is empty or another kind of file, and TooLarge if it holds more than `most_bytes`.
     """
     data = _unzipped(data, most_bytes, field)
     found = _START.match(data)
@@ -93,19 +93,19 @@ def read(data: bytes, most_bytes: int, field: str) -> Upload:
 
 
 def wrong(field: str, message: str) -> Invalid:
-    """What is wrong with the file as a whole."""
+    """Return the exception for a file that is wrong as a whole."""
     return Invalid.at("body", field, msg=message, type="csv_invalid")
 
 
 def _line_end(data: bytes, start: int) -> int:
-    """Where a block ends: after the last line break in it, or after the next one."""
+    """Return the end of a block: after the last line break in it, or after the next one."""
     last = start + BLOCK
     if last >= len(data):
         return len(data)
     end = max(data.rfind(b"\n", start, last), data.rfind(b"\r", start, last - 1)) + 1
     if end:
         return end
-    # One line is longer than a block; of one that never ends, so much is taken that it is refused.
+    # The line is longer than a block. If it never ends, take enough for `Lines` to refuse it.
     last = start + LONGEST_ROW + BLOCK + 1
     ends = [place for place in (data.find(b"\n", start, last), data.find(b"\r", start, last)) if place >= 0]
     return min([*(place + 1 for place in ends), last, len(data)])
@@ -126,8 +126,8 @@ def _check_kind(upload: Upload) -> None:
     data, field = upload.data, upload.field
     if data.startswith(_MAGIC) or b"\0" in data[:4096]:
         name = next((name for magic, name in _FORMATS.items() if data.startswith(magic)), "")
-        said = f" ({name})" if name else ""
-        raise wrong(field, f"this is not a CSV file but a binary one{said}; export the table as CSV (UTF-8)")
+        kind = f" ({name})" if name else ""
+        raise wrong(field, f"this is not a CSV file but a binary one{kind}; export the table as CSV (UTF-8)")
     head = upload.head(4096).lstrip()
     if head[:1] in (b"[", b"{") and _is_json(head):
         raise wrong(
@@ -140,11 +140,11 @@ def _check_kind(upload: Upload) -> None:
 
 
 def _is_json(head: bytes) -> bool:
-    """Whether a file that begins with a bracket begins as JSON or JSON Lines do."""
+    """Return whether a file that begins with a bracket is JSON or JSON Lines, not a CSV header."""
     line = head.partition(b"\n")[0]
     try:
         from_json(line)  # JSON Lines, or an array in one line
     except ValueError as error:
-        # The beginning of JSON that goes on; a header such as `["x"],b` ends differently.
+        # JSON that goes on in the next line. A header such as `["x"],b` fails differently.
         return "EOF" in str(error) and bool(_OPENING.match(line))
     return True
