@@ -1,4 +1,4 @@
-"""From a fitted model to its compiled form: converted, proven, timed, and chosen or not. No server imports it."""
+"""Compile a fitted model: convert it, prove that it predicts alike, time it, and decide whether to serve it."""
 
 import logging
 import time
@@ -23,8 +23,7 @@ from ML.compiler.graph import Graph, Unsupported
 from ML.compiler.probes import Table, probes
 from ML.compiler.proof import Different, prove
 from ML.config.config import settings
-from ML.prediction import onnx_session as runtimes
-from ML.prediction import predictor
+from ML.prediction import onnx_session, predictor
 from ML.prediction.predictor import Predictor
 from ML.versions import model_file
 from ML.versions.card import Card, Compiled
@@ -43,22 +42,26 @@ __all__ = [
 log = logging.getLogger("fast_ml.compiling")
 
 FILE = "compiled.onnx"
-ROWS = (1, 32, 10_000)
-ALLOWED = 0.3
-"""Seconds that the original may take for each kind of rows that are made up for the proof."""
-LEARNED = 2.0
-"""Seconds that it may take for those of the training."""
-TIMED = 1.0
-"""Seconds that it may take when it is timed; past that fewer rows must do."""
+TIMED_ROWS = (1, 32, 10_000)
+PROBE_SECONDS = 0.3
+"""How long the original may take for each kind of synthetic rows in the proof."""
+TRAINING_ROWS_SECONDS = 2.0
+"""How long it may take for rows of the training in the proof."""
+TIMING_SECONDS = 1.0
+"""How long it may take per timing. If it is slower, fewer rows are timed."""
 MOST_ROWS, FEWEST_ROWS = 20_000, 200
+"""Limits of the number of rows of one kind in the proof."""
 SLOWER = 1.1
-"""What counts as slower: less is noise."""
-LOOKS = 2
-"""So often both are timed before the compiled form is called slower: others may have been at work."""
+"""A ratio of times from here on counts as slower; less is noise."""
+ATTEMPTS = 2
+"""How often both are timed before the compiled model counts as slower: other processes may disturb a timing."""
 
 
 def compiled(card: Card, original: Predictor, X: pd.DataFrame, folder: Path) -> Compiled:
-    """What came of it, for the card. Whatever goes wrong, the original serves and the card says why."""
+    """Compile the model into `folder` and return the result for its card.
+
+    If anything goes wrong, the original is served and the result says why.
+    """
     path = folder / FILE
     try:
         found = _compiled(card, original, X, path)
@@ -79,19 +82,19 @@ def _compiled(card: Card, original: Predictor, X: pd.DataFrame, path: Path) -> C
     assert card.features and card.target
     data, thresholds = converted(card, original.model)
     path.write_bytes(data)
-    found = Compiled(file=FILE, sha256=model_file.seal(path), runtime=runtimes.installed())
+    found = Compiled(file=FILE, sha256=model_file.seal(path), runtime=onnx_session.installed())
     try:
-        model = runtimes.load(path, found.sha256, found.runtime, card.features, card.target.classes)
-    except runtimes.Unusable as error:
+        model = onnx_session.load(path, found.sha256, found.runtime, card.features, card.target.classes)
+    except onnx_session.Unusable as error:
         raise Unsupported(f"It can't be run: {error}") from error
     made = predictor.make(card, model)
     some = _repeated([X.iloc[:1000, place].tolist() for place in range(X.shape[1])], 1000)
     each = _best(original, some) / len(some[0])
-    learned, most = (max(FEWEST_ROWS, min(MOST_ROWS, int(allowed / each))) for allowed in (LEARNED, ALLOWED))
+    learned, most = (_affordable(seconds, each) for seconds in (TRAINING_ROWS_SECONDS, PROBE_SECONDS))
     proof = prove(original, made, probes(card.features, X.iloc[:learned], thresholds, most))
     found.rows, found.difference = proof.rows, proof.difference
-    for _ in range(LOOKS):
-        found.seconds = _timed(original, made, some, int(TIMED / each))
+    for _ in range(ATTEMPTS):
+        found.seconds = _timed(original, made, some, int(TIMING_SECONDS / each))
         found.why = slower(found.seconds)
         if not found.why:
             break
@@ -99,22 +102,26 @@ def _compiled(card: Card, original: Predictor, X: pd.DataFrame, path: Path) -> C
     return found
 
 
+def _affordable(seconds: float, each: float) -> int:
+    return max(FEWEST_ROWS, min(MOST_ROWS, int(seconds / each)))
+
+
 def converted(card: Card, model: Any) -> tuple[bytes, dict[int, Any]]:
-    """The graph of a fitted model, and where its trees divide the columns of the table. Raises Unsupported."""
+    """Return the graph of a fitted model, and the thresholds of its trees for each column. Raise Unsupported."""
     assert card.features and card.target
     made, given = Graph(), graph.table(card.features)
     outputs = answered(made, model, given)
     if ("label" in outputs) != (card.target.task == "classification" and card.target.classes is not None):
-        raise Unsupported("Its answers are not what its target wants")
+        raise Unsupported("Its predictions do not fit its target")
     if card.probabilities and "probabilities" not in outputs:
         raise Unsupported(f"The probabilities of {type(model).__name__} have no compiled form")
     return graph.model(made, given, outputs).SerializeToString(), made.thresholds
 
 
 def _timed(original: Predictor, made: Predictor, some: Table, affordable: int) -> dict[str, dict[str, float]]:
-    """What both take for so many rows, from converted values to the answer."""
+    """Return how long both models take for some numbers of rows, from converted values to predictions, in seconds."""
     seconds = {}
-    for rows in dict.fromkeys(min(rows, max(affordable, ROWS[1])) for rows in ROWS):
+    for rows in dict.fromkeys(min(rows, max(affordable, TIMED_ROWS[1])) for rows in TIMED_ROWS):
         table = _repeated(some, rows)
         seconds[str(rows)] = {"original": _best(original, table), "compiled": _best(made, table)}
     return seconds
@@ -125,7 +132,10 @@ def _repeated(table: Table, rows: int) -> Table:
 
 
 def _best(model: Predictor, table: Table) -> float:
-    """The best of a few within a twentieth of a second, in pieces as the server calls it: others use the machine."""
+    """Return the shortest time for the table, in seconds, of up to 20 runs within 0.05 s.
+
+    The model gets pieces of the size that the server uses.
+    """
     best, ends, piece = float("inf"), time.perf_counter() + 0.05, settings().batch_max_rows
     pieces = [[column[row : row + piece] for column in table] for row in range(0, len(table[0]), piece)]
     for _ in range(20):
@@ -139,7 +149,7 @@ def _best(model: Predictor, table: Table) -> float:
 
 
 def slower(seconds: dict[str, dict[str, float]]) -> str:
-    """A sentence where compiling costs time."""
+    """Return a sentence if the compiled model is slower for any number of rows, else nothing."""
     for rows, took in seconds.items():
         if took["compiled"] > SLOWER * took["original"]:
             return f"It is slower: {rows} rows take {took['compiled']} s compiled and {took['original']} s as they are"

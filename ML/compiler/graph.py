@@ -1,4 +1,4 @@
-"""An ONNX graph under construction. Every number in it is float64, so that it computes what scikit-learn computes."""
+"""An ONNX graph under construction. All its numbers are float64, as in scikit-learn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ TYPES = {NUMBERS: TensorProto.DOUBLE, TEXT: TensorProto.STRING, "label": TensorP
 
 
 class Unsupported(Exception):
-    """A model that has no compiled form, and why, in a sentence for its card."""
+    """The model can't be compiled. The message is a sentence for its card."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """How a column comes from the table: its place there, and what was subtracted and divided on the way."""
+    """How a column was made from one of the table: its place there, and what was subtracted and then divided by."""
 
     place: int
     shift: float = 0.0
@@ -34,16 +34,16 @@ class Origin:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a tensor. No node is spent on columns until somebody needs them in a tensor of their own."""
+    """A column of a tensor. Columns get nodes of their own only when a step needs them as a tensor."""
 
     name: str
     tensor: str
     place: int
     width: int
-    """Of the tensor."""
+    """The number of columns of the tensor."""
     text: bool = False
     fill: str = ""
-    """What a missing text stands for."""
+    """The text that replaces a missing one."""
     origin: Origin | None = None
 
 
@@ -51,41 +51,41 @@ Columns = list[Column]
 
 
 class Graph:
-    """Nodes that are appended one by one; `guards` tell rows that scikit-learn would refuse."""
+    """The nodes of a graph, appended one by one. Its `guards` detect rows that scikit-learn would refuse."""
 
     def __init__(self) -> None:
         self.nodes: list[NodeProto] = []
         self.constants: list[TensorProto] = []
         self.guards: dict[str, str] = {}
-        """Outputs that are 0 where all is well, and what to tell otherwise."""
+        """Outputs that are 0 for valid rows, and the error message for others."""
         self.thresholds: dict[int, list[NDArray[np.float64]]] = {}
-        """Where trees divide the values of a column of the table, to be probed."""
+        """The thresholds of trees for columns of the table, by place. The proof probes them."""
         self._tensors: dict[tuple[tuple[str, int], ...], str] = {}
         self._names = 0
 
     def name(self) -> str:
-        """A new one."""
+        """Return a new name for a tensor."""
         self._names += 1
         return f"t{self._names}"
 
     def add(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
-        """Appends a node; the name of its output."""
+        """Append a node and return the name of its output."""
         output = self.name()
         self.nodes.append(helper.make_node(operator, inputs, [output], domain=domain, **attributes))
         return output
 
     def constant(self, values: Any, dtype: Any = np.float64) -> str:
-        """A tensor of the graph's own; its name."""
+        """Add a constant tensor and return its name."""
         self.constants.append(numpy_helper.from_array(np.array(values, dtype), self.name()))
         return self.constants[-1].name
 
     def tensor(self, columns: Columns) -> str:
-        """The columns side by side, shape (rows, columns). Raises Unsupported for text."""
+        """Return a tensor of the columns, shape (rows, columns). Raise Unsupported for text."""
         for column in columns:
             if column.text:
                 raise Unsupported(f"The text of {column.name} is not encoded before it meets numbers")
         if not columns:
-            raise Unsupported("A step of it gets no columns")
+            raise Unsupported("One of its steps gets no columns")
         key = tuple((column.tensor, column.place) for column in columns)
         if key not in self._tensors:
             parts = [self._picked(list(run)) for _, run in groupby(columns, attrgetter("tensor"))]
@@ -93,7 +93,7 @@ class Graph:
         return self._tensors[key]
 
     def one(self, column: Column) -> str:
-        """One column, text too, shape (rows, 1)."""
+        """Return a tensor of one column of numbers or text, shape (rows, 1)."""
         return self._picked([column])
 
     def _picked(self, run: Columns) -> str:
@@ -103,23 +103,23 @@ class Graph:
         return self.add("Gather", run[0].tensor, self.constant(places, np.int64), axis=1)
 
     def refuse_unless_zero(self, tensor: str, message: str) -> None:
-        """A guard: rows for which any element is not 0 are refused."""
+        """Add a guard that refuses the rows if any element of the tensor is not 0."""
         total = self.add("ReduceSum", self.add("Abs", tensor), keepdims=0)
         self.guards[total] = message
 
     def refuse_unless_finite(self, tensor: str) -> None:
-        """A guard: scikit-learn refuses NaN and infinity here. Times 0 both are NaN, and all else is 0."""
+        """Add a guard against NaN and infinity, which scikit-learn refuses: times 0 both are NaN, all else is 0."""
         zeros = self.add("Mul", tensor, self.constant(0.0))
-        self.guards[self.add("ReduceSum", zeros, keepdims=0)] = "a number is missing or too large for it"
+        self.guards[self.add("ReduceSum", zeros, keepdims=0)] = "a number is missing or too large for the model"
 
 
 def columns(tensor: str, names: Sequence[str]) -> Columns:
-    """The columns of a tensor that a node made."""
+    """Return the columns of a tensor."""
     return [Column(name, tensor, place, len(names)) for place, name in enumerate(names)]
 
 
 def table(schema: Schema) -> Columns:
-    """The columns that a model learned, as the two inputs bring them: numbers, flags and dates; and text."""
+    """Return the columns of a schema as those of the two inputs: one of numbers, flags and dates, one of text."""
     texts = [column.kind == "text" for column in schema.columns]
     found = []
     for place, (column, text) in enumerate(zip(schema.columns, texts, strict=True)):
@@ -131,7 +131,7 @@ def table(schema: Schema) -> Columns:
 
 
 def model(graph: Graph, given: Columns, outputs: dict[str, str]) -> ModelProto:
-    """The finished model: inputs that it reads, and `label` and `probabilities` or `value`, then its guards."""
+    """Return the finished model: used inputs, the outputs, then its guards. Raise Unsupported if it uses no input."""
     renamed = [helper.make_node("Identity", [tensor], [name]) for name, tensor in outputs.items()]
     nodes = graph.nodes + renamed
     read = {name for node in nodes for name in node.input}

@@ -1,4 +1,4 @@
-"""Rows on which a compiled model is compared with its original: those of the training, and made-up ones around them."""
+"""The rows on which a compiled model is compared with its original: rows of the training and synthetic ones."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,21 +14,22 @@ Table = list[list[Any]]
 
 UNKNOWN = ("a word never seen", " ", "0", "nan", "\u00fcn\u0131\u2028\U0001f642", "None", "a\0b")
 EXTREMES = (0.0, -0.0, 5e-324, -1.0, 1e9, 1e30, -1e30, 3.4028235677973366e38, 1e39, -1e39, 1e300, -1e300)
-"""Also the first that float32 has no number for."""
-SHARE = 0.25
+"""Among them the first that is too large for a float32."""
+GAP_SHARE = 0.25
+"""Share of further missing values in rows that already have one."""
 
 
 def probes(schema: Schema, X: pd.DataFrame, thresholds: dict[int, Any], most: int) -> Iterator[tuple[str, Table]]:
-    """The rows of the training, and tables of up to so many rows that are made up around them, with what they are."""
+    """Yield tables with their names: the rows of the training, and synthetic ones of at most `most` rows."""
     rng = np.random.default_rng(0)
     known = [X.iloc[:, place].to_numpy() for place in range(len(schema.columns))]
     yield "rows of the training", _lists(known)
     few = max(1, most // 4)
-    yield "made-up rows inside of what was learned", _lists(_drawn(rng, known, few, 0.0))
-    yield "made-up rows outside of what was learned", _lists(_drawn(rng, known, few, 1.0))
+    yield "synthetic rows inside the learned range", _lists(_drawn(rng, known, few, 0.0))
+    yield "synthetic rows outside the learned range", _lists(_drawn(rng, known, few, 1.0))
     gaps = [place for place, column in enumerate(schema.columns) if column.gaps]
     if gaps:
-        yield "rows with gaps", _lists(_with_gaps(rng, _some(rng, known, few), gaps))
+        yield "rows with missing values", _lists(_with_gaps(rng, _some(rng, known, few), gaps))
     texts = [place for place, column in enumerate(schema.columns) if column.kind == "text"]
     if texts:
         yield "rows with unknown words", _lists(_with_words(rng, known, texts, min(few, 500)))
@@ -42,13 +43,13 @@ def probes(schema: Schema, X: pd.DataFrame, thresholds: dict[int, Any], most: in
 
 
 def _some(rng: Any, known: list[NDArray[Any]], rows: int) -> list[NDArray[Any]]:
-    """Rows of the training, drawn."""
+    """Return random rows of the training."""
     places = rng.integers(0, len(known[0]), rows)
     return [values[places].copy() for values in known]
 
 
 def _drawn(rng: Any, known: list[NDArray[Any]], rows: int, beyond: float) -> list[NDArray[Any]]:
-    """Each column for itself: anything between its ends, or so many times its range beyond; a word that it has."""
+    """Return random rows: numbers within each column's range, widened by `beyond` times the range, or known texts."""
     found: list[NDArray[Any]] = []
     for values, whole in zip(_some(rng, known, rows), known, strict=True):
         if whole.dtype == object:
@@ -57,7 +58,7 @@ def _drawn(rng: Any, known: list[NDArray[Any]], rows: int, beyond: float) -> lis
             present = whole[~np.isnan(whole)]
             low, high = (present.min(), present.max()) if len(present) else (0.0, 1.0)
             wide = beyond * min(max(high - low, 1.0), 1e30)
-            # Halves, because the difference of two floats may be more than a float holds.
+            # Halves, because the difference of two large floats may be too large for a float.
             drawn = 2 * rng.uniform(low / 2 - wide / 2, high / 2 + wide / 2, rows)
             drawn[np.isnan(values)] = np.nan
         found.append(drawn)
@@ -65,16 +66,16 @@ def _drawn(rng: Any, known: list[NDArray[Any]], rows: int, beyond: float) -> lis
 
 
 def _with_gaps(rng: Any, table: list[NDArray[Any]], gaps: list[int]) -> list[NDArray[Any]]:
-    """Each column missing in turn, and some more."""
+    """Return the table with each of these columns missing in turn, and some more missing values."""
     rows = len(table[0])
     for turn, place in enumerate(gaps):
-        missing = (np.arange(rows) % len(gaps) == turn) | (rng.random(rows) < SHARE / len(gaps))
+        missing = (np.arange(rows) % len(gaps) == turn) | (rng.random(rows) < GAP_SHARE / len(gaps))
         table[place][missing] = np.nan
     return table
 
 
 def _with_words(rng: Any, known: list[NDArray[Any]], texts: list[int], rows: int) -> list[NDArray[Any]]:
-    """Words that are new, and known ones in other capitals and with a blank."""
+    """Return rows with unknown words, and with known ones in capitals or followed by a blank."""
     table = _some(rng, known, rows)
     for turn, place in enumerate(texts):
         words = [word for word in table[place][:20] if isinstance(word, str)]
@@ -85,7 +86,7 @@ def _with_words(rng: Any, known: list[NDArray[Any]], texts: list[int], rows: int
 
 
 def _neighbours(rng: Any, thresholds: NDArray[np.float64], most: int) -> NDArray[np.float64]:
-    """The splits, the floats beside them, and what of float32 is beside them."""
+    """Return the thresholds and the float64 and float32 numbers next to them."""
     splits = np.unique(thresholds)
     if len(splits) > most // 7:
         splits = rng.choice(splits, max(1, most // 7), replace=False)
@@ -93,14 +94,14 @@ def _neighbours(rng: Any, thresholds: NDArray[np.float64], most: int) -> NDArray
         single = splits.astype(np.float32)
         below, above = np.nextafter(single, np.float32(-np.inf)), np.nextafter(single, np.float32(np.inf))
     beside = [np.nextafter(splits, -np.inf), np.nextafter(splits, np.inf)]
-    # Between two floats of 32 bits lies where the cast to them turns.
+    # A cast to float32 rounds up from the middle between two of its numbers.
     between = [(single + below.astype(float)) / 2, (single + above.astype(float)) / 2]
     found: NDArray[np.float64] = np.concatenate([splits, *beside, single, below, above, *between]).astype(float)
     return found[np.isfinite(found)]
 
 
 def _at(rng: Any, known: list[NDArray[Any]], values: dict[int, NDArray[np.float64]], most: int) -> list[NDArray[Any]]:
-    """Rows of the training, one column of each moved to one of its values."""
+    """Return rows of the training, in each of which one column gets one of its values."""
     moves = [(place, value) for place, found in values.items() for value in found.tolist()]
     chosen = rng.permutation(len(moves))[:most]
     table = _some(rng, known, len(chosen))

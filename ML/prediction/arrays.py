@@ -12,7 +12,7 @@ from ML.schema.schema import Schema
 
 
 def strip_feature_names(model: Any) -> None:
-    """Delete `feature_names_in_` of a fitted model and all estimators in it, so that it takes arrays without a warning."""
+    """Delete `feature_names_in_` of a fitted model and all estimators in it, so that arrays cause no warning."""
     seen, waiting = set(), [model]
     while waiting:
         value = waiting.pop()

@@ -57,7 +57,7 @@ class Compiled:
         return feed
 
     def answer(self, feed: Feed, probabilities: bool) -> tuple[list[Any], list[list[float]] | None]:
-        """Return labels or values, and the probabilities if requested. Raise ValueError for rows that the original refuses."""
+        """Return labels or values, and requested probabilities. Raise ValueError for rows that the original refuses."""
         rows = max(map(len, feed.values()))
         if rows <= MOST_ROWS:
             return self._answer(feed, probabilities)
@@ -85,9 +85,9 @@ class Compiled:
 def load(path: Path, sha256: str, version: str, schema: Schema, classes: Sequence[Any] | None) -> Compiled:
     """Return the compiled model in a file. Raise Unusable, and Untrusted if the file is not the published one."""
     if not version or version != installed():
-        raise Unusable(f"it was compiled for {LIBRARY} {version}, and here is {installed() or 'none'}")
+        raise Unusable(f"it was compiled for {LIBRARY} {version}, but {installed() or 'no version'} is installed")
     if not path.exists():
-        raise Unusable(f"{path} is not there")
+        raise Unusable(f"{path} is missing")
     data = model_file.read(path, sha256)
     try:
         return Compiled(data, schema, classes)

@@ -1,4 +1,4 @@
-"""Encoders of words: what becomes of each category is asked of the encoder itself, whatever its parameters."""
+"""Converters for encoders of categories. They read each category's code from the encoder's own output."""
 
 import warnings
 from collections.abc import Callable
@@ -15,31 +15,30 @@ from ML.compiler import graph as graphs
 from ML.compiler.converters.registry import transformer
 from ML.compiler.graph import TREES, Column, Columns, Graph, Unsupported
 
-NEVER = "a word that nobody writes \u2063"
-"""Asks what becomes of unknown words; a number that nobody writes does it for numbers."""
-NEVER_NUMBER = -8.987654321e250
-NONE = -1.0
+UNKNOWN_WORD, UNKNOWN_NUMBER = "an unknown category \u2063", -8.987654321e250
+"""Values that no table contains, to read what the encoder makes of unknown ones."""
+NO_PLACE = -1.0
 
 MOST_CATEGORIES = 10_000
-"""Of an encoder that compares each row with all of them."""
+"""Limit for encoders that compare each row with all categories."""
 CELLS = 10_000_000
-"""Most that an encoder is asked for at once: 80 MB."""
+"""How many numbers an encoder returns at once: 80 MB."""
 
 Rows = NDArray[np.float64]
 Pick = Callable[[Rows], Rows]
-"""From the encoder's rows to the codes of one column, shape (rows, codes)."""
+"""A function from the encoder's output to the codes of one column, shape (rows, codes)."""
 
 
 @transformer(OrdinalEncoder, TargetEncoder)
 def ordinal(graph: Graph, model: Any, columns: Columns) -> Columns:
-    """A number for each category, several where the encoder has one for each class."""
+    """Append nodes that map each category to a number, or to one per class if the encoder does."""
     found = []
     for place, column in enumerate(columns):
-        known, unknown = _asked(model, columns, place, partial(_own, place, len(columns)), len(columns))
+        known, unknown = _codes(model, columns, place, partial(_own, place, len(columns)), len(columns))
         defaults = np.full(known.shape[1], np.nan) if unknown is None else unknown
         categories = model.categories_[place]
         codes = [_code(graph, column, categories, *pair) for pair in zip(known.T, defaults, strict=True)]
-        if unknown is None:  # a gap that is a category may be coded as NaN, so that the codes do not tell
+        if unknown is None:  # NaN may also be the code of missing values, so `codes` does not show unknown ones
             _refuse(graph, [_code(graph, column, categories, np.zeros(len(known)), np.nan)], [column])
         found += [new for code in codes for new in graphs.columns(code, [column.name])]
     return found
@@ -47,14 +46,14 @@ def ordinal(graph: Graph, model: Any, columns: Columns) -> Columns:
 
 @transformer(OneHotEncoder)
 def one_hot(graph: Graph, model: Any, columns: Columns) -> Columns:
-    """A column for each category: the word becomes its place, which is compared with all places at once."""
+    """Append nodes that map each category to its place, and compare it with all places at once."""
     widths = _widths(model)
     if sum(widths) > MOST_CATEGORIES:
         raise Unsupported(f"OneHotEncoder makes more than {MOST_CATEGORIES:,} columns, too many to compile")
     codes, refusing = [], []
     for place, column in enumerate(columns):
         pick = partial(_hot, sum(widths[:place]), widths[place])
-        known, unknown = _asked(model, columns, place, pick, sum(widths))
+        known, unknown = _codes(model, columns, place, pick, sum(widths))
         default = np.nan if unknown is None else unknown[0]
         codes.append(_code(graph, column, model.categories_[place], known[:, 0], default))
         refusing += [place] if unknown is None else []
@@ -75,7 +74,7 @@ def _widths(model: Any) -> list[int]:
 
 
 def _compared(graph: Graph, codes: list[str], widths: list[int], columns: Columns) -> Columns:
-    """1 where a code is the place of the column, 0 elsewhere."""
+    """Return a column per place: 1 where the code is that place, else 0."""
     coded = codes[0]
     if len(codes) > 1:
         repeated = graph.constant(np.repeat(np.arange(len(codes)), widths), np.int64)
@@ -86,32 +85,34 @@ def _compared(graph: Graph, codes: list[str], widths: list[int], columns: Column
 
 
 def _own(place: int, count: int, rows: Rows) -> Rows:
-    """What of the rows is of one column."""
+    """Return the part of the encoder's output that belongs to one column."""
     width = rows.shape[1] // count
     return rows[:, place * width : (place + 1) * width]
 
 
 def _hot(first: int, width: int, rows: Rows) -> Rows:
-    """The place of each row's one among the columns of one column, NONE where it has none."""
+    """Return the place of each row's 1 in the output for one column, NO_PLACE without one."""
     own = rows[:, first : first + width]
     places = own.argmax(axis=1) if width else np.zeros(len(rows))
-    return np.where(own.any(axis=1), places, NONE)[:, None]
+    return np.where(own.any(axis=1), places, NO_PLACE)[:, None]
 
 
-def _asked(model: Any, columns: Columns, place: int, pick: Pick, width: int) -> tuple[Rows, Rows | None]:
-    """What the encoder makes of each category of a column, and of one that it does not know, None if it refuses it."""
+def _codes(model: Any, columns: Columns, place: int, pick: Pick, width: int) -> tuple[Rows, Rows | None]:
+    """Return the codes of each category of a column, and those of an unknown one, None if the encoder refuses it."""
     known = list(model.categories_[place])
     step = max(1, CELLS // max(1, width))
     parts = [known[first : first + step] for first in range(0, len(known), step)]
-    found = np.concatenate([pick(_shown(model, columns, place, part)) for part in parts])
+    found = np.concatenate([pick(_encoded(model, columns, place, part)) for part in parts])
     try:
-        return found, pick(_shown(model, columns, place, [NEVER if columns[place].text else NEVER_NUMBER]))[0]
+        return found, pick(_encoded(model, columns, place, [UNKNOWN_WORD if columns[place].text else UNKNOWN_NUMBER]))[
+            0
+        ]
     except ValueError:
         return found, None
 
 
-def _shown(model: Any, columns: Columns, place: int, values: list[Any]) -> NDArray[np.float64]:
-    """The encoder's rows for these values of one column; the other columns show their first category."""
+def _encoded(model: Any, columns: Columns, place: int, values: list[Any]) -> NDArray[np.float64]:
+    """Return the encoder's output for values of one column. The other columns have their first category."""
     parts = [[categories[0]] * len(values) for categories in model.categories_]
     parts[place] = values
     kinds = [object if column.text else float for column in columns]
@@ -119,13 +120,13 @@ def _shown(model: Any, columns: Columns, place: int, values: list[Any]) -> NDArr
     series = [pd.Series(part, dtype=kind) for part, kind in zip(parts, kinds, strict=True)]
     shown = pd.DataFrame(dict(enumerate(series))).set_axis(list(names), axis=1)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of unknown words, which is what is asked
+        warnings.simplefilter("ignore")  # about unknown categories
         made = model.transform(shown if hasattr(model, "feature_names_in_") else shown.to_numpy())
     return np.asarray(made.toarray() if hasattr(made, "toarray") else made, dtype=float)
 
 
 def _code(graph: Graph, column: Column, categories: Any, values: NDArray[np.float64], default: float) -> str:
-    """The column as numbers: a known category's value, or the default; shape (rows, 1)."""
+    """Return the column as codes, shape (rows, 1): that of a known category, or the default."""
     if column.text:
         pairs: dict[Any, Any] = {
             "" if word != word else str(word): value for word, value in zip(categories, values, strict=True)
@@ -147,8 +148,8 @@ def _code(graph: Graph, column: Column, categories: Any, values: NDArray[np.floa
 
 
 def _refuse(graph: Graph, codes: list[str], columns: Columns) -> None:
-    """A guard: in these codes only unknown words became NaN."""
+    """Add a guard that refuses rows with NaN among these codes: only unknown categories have it."""
     coded = graph.add("Concat", *codes, axis=1) if len(codes) > 1 else codes[0]
     unknown = graph.add("Cast", graph.add("IsNaN", coded), to=TensorProto.DOUBLE)
     names = ", ".join(column.name for column in columns)
-    graph.refuse_unless_zero(unknown, f"a value of {names} is none that it has seen")
+    graph.refuse_unless_zero(unknown, f"a value of {names} was not in the training data")

@@ -1,4 +1,4 @@
-"""Linear models: a product, a sum, and what turns scores into classes."""
+"""Converters for linear models: a product, a sum, and classes from scores."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ from ML.compiler.graph import Columns, Graph, Unsupported
     LinearSVR, PoissonRegressor, GammaRegressor, TweedieRegressor,
 )  # fmt: skip
 def regressor(graph: Graph, model: Any, columns: Columns) -> Outputs:
-    """A value."""
+    """Append the nodes that compute the value."""
     tensor = graph.tensor(columns)
     graph.refuse_unless_finite(tensor)
     value = affine(graph, tensor, np.reshape(model.coef_, (1, -1)).T, np.ravel(model.intercept_))
@@ -56,7 +56,7 @@ def regressor(graph: Graph, model: Any, columns: Columns) -> Outputs:
     LinearDiscriminantAnalysis,
 )  # fmt: skip
 def classifier(graph: Graph, model: Any, columns: Columns) -> Outputs:
-    """The class with the highest score; of two classes the second, where its score is above 0."""
+    """Append the nodes for the class with the highest score; of two classes the second if its score is above 0."""
     tensor = graph.tensor(columns)
     graph.refuse_unless_finite(tensor)
     weights, intercept = np.atleast_2d(model.coef_).T, np.ravel(model.intercept_)
@@ -83,18 +83,18 @@ def _has_log_link(model: Any) -> bool:
 
 
 def affine(graph: Graph, tensor: str, weights: Any, intercept: Any) -> str:
-    """Products and a sum, shape (rows, outputs)."""
+    """Return tensor @ weights + intercept, shape (rows, outputs)."""
     return graph.add("Add", graph.add("MatMul", tensor, graph.constant(weights)), graph.constant(intercept))
 
 
 def sigmoid(graph: Graph, scores: str) -> str:
-    """Shares that keep all their digits near 0, where the runtime's own operator takes them from 1."""
+    """Return the logistic function of scores, precise near 0: the runtime's own operator subtracts from 1 there."""
     powers = graph.add("Exp", graph.add("Neg", scores))
     return graph.add("Div", graph.constant(1.0), graph.add("Add", powers, graph.constant(1.0)))
 
 
 def _each(graph: Graph, scores: str) -> str:
-    """Each class against the rest, made to sum up to one; where all are zero, alike."""
+    """Return one-vs-rest probabilities, scaled to a sum of 1. If all are 0, they become equal."""
     shares = sigmoid(graph, scores)
     total = graph.add("ReduceSum", shares, graph.constant([1], np.int64))
     none = graph.add("Equal", total, graph.constant(0.0))

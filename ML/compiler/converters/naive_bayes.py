@@ -11,7 +11,7 @@ from ML.compiler.graph import Columns, Graph
 
 @estimator(GaussianNB)
 def bayes(graph: Graph, model: Any, columns: Columns) -> Outputs:
-    """The class under which the row is likeliest. Shape on the way: (rows, classes, columns)."""
+    """Append the nodes for the most likely class. An intermediate tensor has the shape (rows, classes, columns)."""
     tensor, axis = graph.tensor(columns), graph.constant([1], np.int64)
     graph.refuse_unless_finite(tensor)
     away = graph.add("Sub", graph.add("Unsqueeze", tensor, axis), graph.constant(model.theta_))

@@ -16,7 +16,7 @@ ACTIVATIONS = {"relu": "Relu", "tanh": "Tanh", "logistic": "Sigmoid"}
 
 @estimator(MLPClassifier, MLPRegressor)
 def network(graph: Graph, model: Any, columns: Columns) -> Outputs:
-    """Layer by layer."""
+    """Append the nodes of each layer."""
     tensor = graph.tensor(columns)
     graph.refuse_unless_finite(tensor)
     for layer, (weights, intercept) in enumerate(zip(model.coefs_, model.intercepts_, strict=True), 1):

@@ -1,4 +1,4 @@
-"""Steps one after another, and steps side by side."""
+"""Converters for estimators made of others: steps in a row and side by side."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from ML.compiler.graph import Columns, Graph, Unsupported
 
 @transformer(Pipeline)
 def pipeline(graph: Graph, model: Any, columns: Columns) -> Columns:
-    """Step by step."""
+    """Append the nodes of each step."""
     for _, step in model.steps:
         columns = transformed(graph, step, columns)
     return columns
@@ -22,7 +22,7 @@ def pipeline(graph: Graph, model: Any, columns: Columns) -> Columns:
 
 @estimator(Pipeline)
 def whole(graph: Graph, model: Any, columns: Columns) -> Outputs:
-    """Step by step, and the estimator."""
+    """Append the nodes of each step and of the estimator."""
     for _, step in model.steps[:-1]:
         columns = transformed(graph, step, columns)
     return answered(graph, model.steps[-1][1], columns)
@@ -30,13 +30,13 @@ def whole(graph: Graph, model: Any, columns: Columns) -> Outputs:
 
 @estimator(GridSearchCV, RandomizedSearchCV)
 def search(graph: Graph, model: Any, columns: Columns) -> Outputs:
-    """The best that was found."""
+    """Append the nodes of the best estimator."""
     return answered(graph, model.best_estimator_, columns)
 
 
 @transformer(ColumnTransformer)
 def by_column(graph: Graph, model: Any, columns: Columns) -> Columns:
-    """Each transformer its columns."""
+    """Append the nodes of each transformer for its columns."""
     _refuse_weights(model)
     made = []
     for _, step, chosen in model.transformers_:
@@ -60,7 +60,7 @@ def _places(model: Any, chosen: Any) -> list[int]:
 
 @transformer(FeatureUnion)
 def union(graph: Graph, model: Any, columns: Columns) -> Columns:
-    """Each transformer all columns."""
+    """Append the nodes of each transformer for all columns."""
     _refuse_weights(model)
     return [column for _, step in model.transformer_list for column in transformed(graph, step, columns)]
 

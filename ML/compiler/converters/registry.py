@@ -1,4 +1,4 @@
-"""Which function appends the nodes of which class of scikit-learn."""
+"""Finds the converter of a class of scikit-learn: the function that appends its nodes to a graph."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -17,24 +17,24 @@ ESTIMATORS: dict[type, Estimator] = {}
 
 
 def transformer(*classes: type) -> Callable[[Transformer], Transformer]:
-    """Marks the function that appends the nodes of these transformers."""
+    """Register the decorated function as the converter of these transformers."""
     return _into(TRANSFORMERS, classes)
 
 
 def estimator(*classes: type) -> Callable[[Estimator], Estimator]:
-    """Marks the function that appends the nodes of these estimators."""
+    """Register the decorated function as the converter of these estimators."""
     return _into(ESTIMATORS, classes)
 
 
 def transformed(graph: Graph, model: Any, columns: Columns) -> Columns:
-    """The columns after a fitted transformer. Raises Unsupported."""
-    if model is None or isinstance(model, str):  # scikit-learn's words for nothing to do
+    """Append the nodes of a fitted transformer and return its columns. Raise Unsupported."""
+    if model is None or isinstance(model, str):  # scikit-learn's "drop" and "passthrough"
         return [] if model == "drop" else columns
     return _of(TRANSFORMERS, model)(graph, model, columns)
 
 
 def answered(graph: Graph, model: Any, columns: Columns) -> Outputs:
-    """What a fitted estimator answers. Raises Unsupported."""
+    """Append the nodes of a fitted estimator and return its outputs. Raise Unsupported."""
     return _of(ESTIMATORS, model)(graph, model, columns)
 
 

@@ -1,4 +1,4 @@
-"""Support vector machines: distances to the support vectors by a product of matrices, and libsvm's votes."""
+"""Converters for support vector machines: kernels as products of matrices, and libsvm's votes."""
 
 from itertools import combinations
 from typing import Any
@@ -14,18 +14,18 @@ from ML.compiler.converters.registry import Outputs, estimator
 from ML.compiler.graph import Columns, Graph, Unsupported
 
 FAR = 1e150
-"""What lies farther off has the kernel 0 as well, and a square that a float holds."""
+"""Values are clipped to this: the kernel is 0 there as well, and their squares do not overflow."""
 
 
 @estimator(SVR, NuSVR)
 def regressor(graph: Graph, model: Any, columns: Columns) -> Outputs:
-    """A value."""
+    """Append the nodes that compute the value."""
     return {"value": _decision(graph, model, columns, model.dual_coef_.T, model.intercept_)}
 
 
 @estimator(SVC, NuSVC)
 def classifier(graph: Graph, model: Any, columns: Columns) -> Outputs:
-    """The class with the most votes of all pairs; of equal ones the first."""
+    """Append the nodes for the class with the most votes of all pairs of classes, the first in a tie."""
     if model.probability is True or (model.break_ties and len(model.classes_) > 2):
         raise Unsupported(f"{type(model).__name__} with probability or break_ties has no compiled form")
     weights, votes, others = _pairs(model)
@@ -35,7 +35,7 @@ def classifier(graph: Graph, model: Any, columns: Columns) -> Outputs:
 
 
 def _pairs(model: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """The support vectors' weights for each pair of classes; what a won pair adds to the votes; those of lost ones."""
+    """Return the weights for each pair of classes, what a won pair adds to the votes, and the votes if none is won."""
     classes, ends = len(model.classes_), np.cumsum([0, *model.n_support_])
     coefficients = _sign(model) * model.dual_coef_
     pairs = list(combinations(range(classes), 2))
@@ -71,7 +71,7 @@ def _decision(graph: Graph, model: Any, columns: Columns, weights: Any, intercep
 
 
 def _gaussian(graph: Graph, tensor: str, vectors: NDArray[Any], gamma: float) -> str:
-    """exp(-gamma |x - v|²) as |x|² - 2xv + |v|², about the vectors' middle so that little cancels."""
+    """Return exp(-gamma |x - v|²), computed as |x|² - 2xv + |v|² around the mean vector, where little cancels out."""
     middle = vectors.mean(axis=0) if len(vectors) else np.zeros(vectors.shape[1])
     near = vectors - middle
     x = graph.add("Sub", tensor, graph.constant(middle))

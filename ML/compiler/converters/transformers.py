@@ -1,4 +1,4 @@
-"""Scalers, imputers and what else makes numbers of numbers: scikit-learn's operations, in its order."""
+"""Converters for transformers of numbers: scikit-learn's operations, in its order."""
 
 from dataclasses import replace
 from typing import Any
@@ -25,7 +25,7 @@ from ML.compiler.graph import Column, Columns, Graph, Origin, Unsupported
 
 @transformer(FunctionTransformer)
 def function(graph: Graph, model: Any, columns: Columns) -> Columns:
-    """Without a function the columns pass; what a function does can't be seen."""
+    """Return the columns as they are. Raise Unsupported for a transformer with a function, which can't be read."""
     if model.func is not None:
         raise Unsupported("FunctionTransformer with a function has no compiled form")
     return columns
@@ -33,7 +33,7 @@ def function(graph: Graph, model: Any, columns: Columns) -> Columns:
 
 @transformer(StandardScaler, RobustScaler)
 def standard(graph: Graph, model: Any, columns: Columns) -> Columns:
-    """Minus the middle, by the spread."""
+    """Append (x - centre) / scale."""
     robust = isinstance(model, RobustScaler)
     centred, scaled = (model.with_centering, model.with_scaling) if robust else (model.with_mean, model.with_std)
     middle = (model.center_ if robust else model.mean_) if centred else np.zeros(len(columns))
@@ -43,13 +43,13 @@ def standard(graph: Graph, model: Any, columns: Columns) -> Columns:
 
 @transformer(MaxAbsScaler)
 def by_largest(graph: Graph, model: Any, columns: Columns) -> Columns:
-    """By the largest."""
+    """Append x / largest."""
     return _clipped(graph, model, _scaled(graph, columns, np.zeros(len(columns)), model.scale_), (-1, 1))
 
 
 @transformer(MinMaxScaler)
 def between(graph: Graph, model: Any, columns: Columns) -> Columns:
-    """From the smallest to the largest."""
+    """Append the scaling of each column's range to the feature range."""
     scaled = graph.add("Mul", graph.tensor(columns), graph.constant(model.scale_))
     made = _made(columns, graph.add("Add", scaled, graph.constant(model.min_)))
     origins = [_origin(c, -low / s, 1 / s) for c, low, s in zip(columns, model.min_, model.scale_, strict=True)]
@@ -68,7 +68,7 @@ def _scaled(graph: Graph, columns: Columns, middle: Any, spread: Any) -> Columns
 
 
 def _origin(column: Column, shift: float, scale: float) -> Origin | None:
-    """Where (x - shift) / scale comes from."""
+    """Return the origin of (x - shift) / scale."""
     origin = column.origin
     return origin and Origin(origin.place, origin.shift + origin.scale * shift, origin.scale * scale)
 
@@ -82,9 +82,9 @@ def _clipped(graph: Graph, model: Any, columns: Columns, ends: Any) -> Columns:
 
 @transformer(SimpleImputer)
 def imputed(graph: Graph, model: Any, columns: Columns) -> Columns:
-    """Gaps filled; of text this is what an encoder is told."""
+    """Append nodes that fill in missing numbers. For text, the encoder gets the word that replaces a missing one."""
     if not (isinstance(model.missing_values, float) and np.isnan(model.missing_values)):
-        raise Unsupported("SimpleImputer of other values than gaps has no compiled form")
+        raise Unsupported("SimpleImputer for other values than missing ones has no compiled form")
     kept = [(c, fill) for c, fill in zip(columns, model.statistics_, strict=True) if fill == fill]
     numbers = [(c, fill) for c, fill in kept if not c.text]
     filled = {}
@@ -106,7 +106,7 @@ def _indicated(graph: Graph, model: Any, columns: Columns) -> Columns:
 
 @transformer(Normalizer)
 def normal(graph: Graph, model: Any, columns: Columns) -> Columns:
-    """Each row by its length; a row of zeros stays."""
+    """Append each row divided by its length; a row of zeros stays as it is."""
     tensor, axis = graph.tensor(columns), graph.constant([1], np.int64)
     graph.refuse_unless_finite(tensor)
     if model.norm == "l2":
@@ -119,7 +119,7 @@ def normal(graph: Graph, model: Any, columns: Columns) -> Columns:
 
 @transformer(PCA, TruncatedSVD)
 def projected(graph: Graph, model: Any, columns: Columns) -> Columns:
-    """On the components."""
+    """Append the projection on the components."""
     tensor, weights = graph.tensor(columns), model.components_.T
     graph.refuse_unless_finite(tensor)
     if isinstance(model, PCA):
@@ -131,7 +131,7 @@ def projected(graph: Graph, model: Any, columns: Columns) -> Columns:
 
 @transformer(PolynomialFeatures)
 def polynomial(graph: Graph, model: Any, columns: Columns) -> Columns:
-    """Products of columns: the first factors of all, times the second, and so on."""
+    """Append the products of columns: the first factors of all, times the second, and so on."""
     tensor, powers = graph.tensor(columns), model.powers_
     graph.refuse_unless_finite(tensor)
     ones = graph.add("Sub", graph.one(columns[0]), graph.one(columns[0]))
@@ -147,10 +147,10 @@ def polynomial(graph: Graph, model: Any, columns: Columns) -> Columns:
 
 @transformer(SelectKBest, SelectPercentile, SelectFromModel, VarianceThreshold)
 def selected(graph: Graph, model: Any, columns: Columns) -> Columns:
-    """The columns that were chosen."""
+    """Return the selected columns."""
     return [column for column, kept in zip(columns, model.get_support(), strict=True) if kept]
 
 
 def _made(columns: Columns, tensor: str) -> Columns:
-    """The columns after a node that kept their number."""
+    """Return the columns of a tensor that a node made column by column."""
     return graphs.columns(tensor, [column.name for column in columns])

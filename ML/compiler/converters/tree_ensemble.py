@@ -1,4 +1,4 @@
-"""Trees as one operator of ONNX, `TreeEnsemble` of ai.onnx.ml 5, whose splits and sums can be float64."""
+"""Trees as one ONNX operator: `TreeEnsemble` of ai.onnx.ml 5, with float64 thresholds and sums."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from onnx import AttributeProto, numpy_helper
 from ML.compiler.graph import TREES, Columns, Graph, Unsupported
 
 MOST_NODES = 1_000_000
-"""More take the training minutes and the server hundreds of megabytes."""
+"""More nodes would take the training minutes and the server hundreds of megabytes."""
 SUM, LESS_OR_EQUAL = 1, 0
 
 Floats = NDArray[np.float64]
@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 
 
 class Tree(NamedTuple):
-    """Nodes, an element for each in every array, the root first. The target and weight of inner ones are idle."""
+    """The nodes of a tree, one per element of each array, the root first. Inner nodes ignore target and weight."""
 
     feature: Ints
     threshold: Floats
@@ -31,18 +31,18 @@ class Tree(NamedTuple):
 
 
 def constant(values: Any) -> list[Tree]:
-    """A lone leaf for each value: it is where sums begin, so that they run in scikit-learn's order."""
+    """Return a tree of one leaf for each value. Sums start with them, in scikit-learn's order."""
     none, leaf = np.zeros(1, int), np.ones(1, bool)
     return [Tree(none, none * 1.0, none, none, none, leaf, none + k, none + float(v)) for k, v in enumerate(values)]
 
 
 def summed(graph: Graph, columns: Columns, tensor: str, trees: Iterable[Tree], targets: int) -> str:
-    """The sums of the leaves' weights for each target, shape (rows, targets). NaN goes where the trees learned it."""
+    """Return the sums of the leaves' weights for each target, shape (rows, targets). Trees say which way NaN goes."""
     found = list(trees)
     nodes = sum(len(tree.leaf) for tree in found)
     if nodes > MOST_NODES:
         raise Unsupported(f"Its trees have {nodes:,} nodes; up to {MOST_NODES:,} are compiled")
-    _probe(graph, columns, found)
+    _record_thresholds(graph, columns, found)
     output = graph.add("TreeEnsemble", tensor, domain=TREES)
     graph.nodes[-1].attribute.extend(_attributes(found, targets))
     return output
@@ -53,7 +53,7 @@ def _attributes(trees: list[Tree], targets: int) -> Iterable[AttributeProto]:
     for tree in trees:
         leaf = tree.leaf
         place = np.where(leaf, leaves + np.cumsum(leaf) - 1, splits + np.cumsum(~leaf) - 1)
-        # A root must be a split: both branches of a lone leaf lead to it.
+        # A root must be a split: both branches of a tree with one leaf lead to the leaf.
         inner = leaf if leaf.all() else ~leaf
         left, right = tree.left[inner], tree.right[inner]
         parts.append(
@@ -90,8 +90,8 @@ def _tensor(name: str, values: Any) -> AttributeProto:
     return AttributeProto(name=name, type=AttributeProto.TENSOR, t=numpy_helper.from_array(values))
 
 
-def _probe(graph: Graph, columns: Columns, trees: list[Tree]) -> None:
-    """Notes where a column of the table is divided, before whatever was subtracted from it and divided it."""
+def _record_thresholds(graph: Graph, columns: Columns, trees: list[Tree]) -> None:
+    """Record the thresholds for columns of the table, converted back to the values before scaling."""
     splits = [~tree.leaf for tree in trees]
     features = np.concatenate([tree.feature[inner] for tree, inner in zip(trees, splits, strict=True)])
     thresholds = np.concatenate([tree.threshold[inner] for tree, inner in zip(trees, splits, strict=True)])

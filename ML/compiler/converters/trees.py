@@ -1,4 +1,4 @@
-"""scikit-learn's trees and what is made of them, split for split."""
+"""Converters for trees and ensembles of trees, split for split."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -27,12 +27,12 @@ from ML.compiler.graph import Columns, Graph, Unsupported
 LINEAR_LOSSES = frozenset({"squared_error", "absolute_error", "quantile"})
 LOG_LOSSES = frozenset({"poisson", "gamma"})
 """Losses of regressors whose trees add up to the logarithm of the prediction."""
-TOO_LARGE = "a number is too large for it"
+TOO_LARGE = "a number is too large for the model"
 
 
 @estimator(HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 def histogram(graph: Graph, model: Any, columns: Columns) -> Outputs:
-    """Sums of trees over float64, as they are; two classes are the sum, against 0."""
+    """Append sums of trees over float64 columns. With two classes the sum is the score of the second."""
     if model.is_categorical_ is not None:
         raise Unsupported(f"{type(model).__name__} with categorical_features has no compiled form")
     classify = is_classifier(model)
@@ -50,7 +50,7 @@ def histogram(graph: Graph, model: Any, columns: Columns) -> Outputs:
 
 
 def boosted(graph: Graph, raw: str, last: int = 0, scale: float = 1.0) -> Outputs:
-    """The class with the highest sum; of equal ones the first, or the last."""
+    """Append the class with the highest sum: in a tie the first, or with `last` the last."""
     scaled = raw if scale == 1 else graph.add("Mul", raw, graph.constant(scale))
     label = graph.add("ArgMax", raw, axis=1, keepdims=0, select_last_index=last)
     return {"label": label, "probabilities": graph.add("Softmax", scaled, axis=1)}
@@ -69,7 +69,7 @@ def _histogram_tree(nodes: Any, target: int) -> Tree:
     RandomForestRegressor, ExtraTreesRegressor, DecisionTreeRegressor, ExtraTreeRegressor,
 )  # fmt: skip
 def forest(graph: Graph, model: Any, columns: Columns) -> Outputs:
-    """The mean of the trees' leaves, which are shares of classes or a value."""
+    """Append the mean of the trees' leaves: shares of classes, or a value."""
     if model.n_outputs_ != 1:
         raise Unsupported("More than one target has no compiled form")
     members = getattr(model, "estimators_", [model])
@@ -86,7 +86,7 @@ def forest(graph: Graph, model: Any, columns: Columns) -> Outputs:
 
 
 def _as_float32(graph: Graph, columns: Columns) -> str:
-    """These trees compare float32 with a float64 threshold: the same cast, at the same place."""
+    """Return the columns rounded to float32: these trees compare float32 with float64 thresholds."""
     single = graph.add("Cast", graph.tensor(columns), to=TensorProto.FLOAT)
     return graph.add("Cast", single, to=TensorProto.DOUBLE)
 
@@ -96,9 +96,9 @@ def _infinite(graph: Graph, tensor: str) -> str:
 
 
 def _forest_trees(tree: Any) -> Iterator[Tree]:
-    """A leaf has one weight in ONNX: its first class goes into the tree, the others into copies that follow it.
+    """Yield a tree and copies of it, each with one class per leaf: in ONNX a leaf has one weight.
 
-    A fully grown tree has pure leaves, and needs no copy.
+    A fully grown tree has pure leaves and needs no copy.
     """
     shares = tree.value[:, 0, :]
     order = np.argsort(shares == 0, axis=1, kind="stable")
@@ -118,7 +118,7 @@ def _tree(tree: Any, target: NDArray[Any], weight: NDArray[Any]) -> Tree:
 
 @estimator(GradientBoostingClassifier, GradientBoostingRegressor)
 def gradient(graph: Graph, model: Any, columns: Columns) -> Outputs:
-    """Where it starts, plus each tree's leaf by the learning rate."""
+    """Append the initial prediction plus each tree's leaf times the learning rate."""
     if model.init is not None and model.init != "zero":
         raise Unsupported(f"{type(model).__name__} with an init estimator has no compiled form")
     classify = is_classifier(model)
@@ -133,5 +133,5 @@ def gradient(graph: Graph, model: Any, columns: Columns) -> Outputs:
     raw = tree_ensemble.summed(graph, columns, single, trees, model.n_trees_per_iteration_ + first)
     if not classify:
         return {"value": raw}
-    # Of two classes the second has it at 0; its exponential loss knows half the log odds.
+    # In a tie of two classes the second wins. The exponential loss predicts half the log odds.
     return boosted(graph, raw, first, 2.0 if model.loss == "exponential" else 1.0)

@@ -69,7 +69,7 @@ class Passing(StandardScaler):
 def test_a_class_that_answers_otherwise_than_its_parent_is_served_by_scikit_learn_and_noted(tmp_path):
     found = fit(make_pipeline(PREPARATIONS["scaled"](), Rounding()), people(classes=0), "regression")
     entry = found.published(tmp_path)
-    assert not entry.used and "rows of the training get answers that differ by" in entry.why
+    assert not entry.used and "for rows of the training differ by" in entry.why
     assert found.original.card.notes == [f"it is not served compiled: {entry.why}"]
     assert not list(tmp_path.iterdir())
 
@@ -109,7 +109,7 @@ def test_a_value_that_the_encoder_refuses_is_refused_and_named():
     want, have = answered(found.original, row), answered(made, row)
     assert None not in want and all(map(alike, want, have))
     row[5] = ["Atlantis"]
-    with pytest.raises(CannotPredict, match="a value of town, grade is none that it has seen"):
+    with pytest.raises(CannotPredict, match="a value of town, grade was not in the training data"):
         made.predict(made.table(row))
 
 
