@@ -28,6 +28,7 @@ from ML.prediction.predictor import Predictor
 from ML.versions import model_file
 from ML.versions.card import Card, Compiled
 
+# Importing a converter registers it. Listed here, the imports count as used.
 __all__ = [
     "encoders",
     "linear",
