@@ -1,11 +1,15 @@
 """Compiled models answer like scikit-learn: common transformers and estimators, over tables of every make."""
 
+import numpy as np
 import pytest
 from fitted_models import people
-from pipelines import EVERY, PREPARATIONS, answered, build, fit
+from pipelines import EVERY, PREPARATIONS, answered, build, fit, imputed, mixed
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import PoissonRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import GammaRegressor, LinearRegression, PoissonRegressor, TweedieRegressor
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 from sklearn.svm import SVC
 
 from ML.src import classifier, regressor
@@ -49,8 +53,60 @@ def test_the_default_models_are_served_compiled(module, classes, tmp_path):
 def test_regressors_with_a_link_are_compiled():
     table = people(classes=0)
     table["y"] = [str(abs(float(y))) for y in table["y"]]
-    for model in (PoissonRegressor(), HistGradientBoostingRegressor(loss="poisson", max_iter=10)):
+    for model in (
+        PoissonRegressor(),
+        GammaRegressor(),
+        *(TweedieRegressor(power=power, link=link) for power, link in ((0, "auto"), (1.5, "auto"), (0, "log"))),
+        *(
+            HistGradientBoostingRegressor(loss=loss, quantile=0.5, max_iter=10)
+            for loss in ("poisson", "gamma", "absolute_error", "quantile")
+        ),
+    ):
         assert fit(make_pipeline(PREPARATIONS["scaled"](), model), table, "regression").proven().rows > 1500
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        ["age", "fare", "rooms"],
+        ("fare",),
+        slice("age", "rooms"),
+        slice(None, 3),
+        [0, 2, -5],
+        np.array([1, 2]),
+        [True, False, True, False, False, False, False],
+        np.array([True, True, False, False, False, False, False]),
+        [],
+    ],
+    ids=str,
+)
+def test_columns_may_be_chosen_by_name_place_slice_or_mask(chosen):
+    words = [5, 6]
+    if isinstance(chosen, list) and chosen and isinstance(chosen[0], str):
+        words = ["town", "grade"]  # then the remainder is chosen by name too
+    model = ColumnTransformer(
+        [("chosen", SimpleImputer(), chosen), ("dropped", "drop", words)], remainder=SimpleImputer()
+    )
+    found = fit(make_pipeline(model, LinearRegression()), people(classes=0), "regression")
+    assert found.proven().rows > 1500
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"drop": "if_binary"},
+        {"drop": "first"},
+        {"drop": "first", "max_categories": 2},
+        {"drop": "if_binary", "max_categories": 2},
+        {"min_frequency": 25},
+        {"max_categories": 1},
+    ],
+    ids=str,
+)
+def test_one_hot_encoders_may_drop_and_group_categories(options):
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False, **options)
+    model = make_pipeline(mixed(imputed(), encoder), LinearRegression())
+    assert fit(model, people(classes=0), "regression").proven().rows > 1500
 
 
 def test_many_rows_are_answered_in_pieces_as_one_by_one():
