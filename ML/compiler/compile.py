@@ -65,66 +65,72 @@ def compiled(card: Card, original: Predictor, X: pd.DataFrame, folder: Path) -> 
     """
     path = folder / FILE
     try:
-        found = _compiled(card, original, X, path)
+        result = _compiled(card, original, X, path)
     except Unsupported as reason:
-        found = Compiled(why=str(reason))
+        result = Compiled(why=str(reason))
     except Different as reason:
-        found = Compiled(why=str(reason))
+        result = Compiled(why=str(reason))
         card.notes.append(f"it is not served compiled: {reason}")
     except Exception as error:
         log.exception("%s/%s can't be compiled", card.model, card.version)
-        found = Compiled(why=f"It could not be compiled: {type(error).__name__}: {error}")
-    if not found.used:
+        result = Compiled(why=f"It could not be compiled: {type(error).__name__}: {error}")
+    if not result.used:
         path.unlink(missing_ok=True)
-    return found
+    return result
 
 
 def _compiled(card: Card, original: Predictor, X: pd.DataFrame, path: Path) -> Compiled:
-    assert card.features and card.target
+    assert card.features
     data, thresholds = converted(card, original.model)
     path.write_bytes(data)
-    found = Compiled(file=FILE, sha256=model_file.seal(path), runtime=onnx_session.installed())
+    result = Compiled(file=FILE, sha256=model_file.seal(path), runtime=onnx_session.installed())
+    candidate = _loaded(card, result, path)
+    sample = _repeated([X.iloc[:1000, place].tolist() for place in range(X.shape[1])], 1000)
+    row_seconds = _best(original, sample) / len(sample[0])
+    learned, most = (_affordable(seconds, row_seconds) for seconds in (TRAINING_ROWS_SECONDS, PROBE_SECONDS))
+    proof = prove(original, candidate, probes(card.features, X.iloc[:learned], thresholds, most))
+    result.rows, result.difference = proof.rows, proof.difference
+    for _ in range(ATTEMPTS):
+        result.seconds = _timed(original, candidate, sample, int(TIMING_SECONDS / row_seconds))
+        result.why = slower(result.seconds)
+        if not result.why:
+            break
+    result.used = not result.why
+    return result
+
+
+def _loaded(card: Card, entry: Compiled, path: Path) -> Predictor:
+    """Return the compiled model as the server loads it. Raise Unsupported."""
+    assert card.features and card.target
     try:
-        model = onnx_session.load(path, found.sha256, found.runtime, card.features, card.target.classes)
+        model = onnx_session.load(path, entry.sha256, entry.runtime, card.features, card.target.classes)
     except onnx_session.Unusable as error:
         raise Unsupported(f"It can't be run: {error}") from error
-    made = predictor.make(card, model)
-    some = _repeated([X.iloc[:1000, place].tolist() for place in range(X.shape[1])], 1000)
-    each = _best(original, some) / len(some[0])
-    learned, most = (_affordable(seconds, each) for seconds in (TRAINING_ROWS_SECONDS, PROBE_SECONDS))
-    proof = prove(original, made, probes(card.features, X.iloc[:learned], thresholds, most))
-    found.rows, found.difference = proof.rows, proof.difference
-    for _ in range(ATTEMPTS):
-        found.seconds = _timed(original, made, some, int(TIMING_SECONDS / each))
-        found.why = slower(found.seconds)
-        if not found.why:
-            break
-    found.used = not found.why
-    return found
+    return predictor.make(card, model)
 
 
-def _affordable(seconds: float, each: float) -> int:
-    return max(FEWEST_ROWS, min(MOST_ROWS, int(seconds / each)))
+def _affordable(seconds: float, row_seconds: float) -> int:
+    return max(FEWEST_ROWS, min(MOST_ROWS, int(seconds / row_seconds)))
 
 
 def converted(card: Card, model: Any) -> tuple[bytes, dict[int, Any]]:
     """Return the graph of a fitted model, and the thresholds of its trees for each column. Raise Unsupported."""
     assert card.features and card.target
-    made, given = Graph(), graph.table(card.features)
-    outputs = answered(made, model, given)
+    nodes, inputs = Graph(), graph.table(card.features)
+    outputs = answered(nodes, model, inputs)
     if ("label" in outputs) != (card.target.task == "classification" and card.target.classes is not None):
         raise Unsupported("Its predictions do not fit its target")
     if card.probabilities and "probabilities" not in outputs:
         raise Unsupported(f"The probabilities of {type(model).__name__} have no compiled form")
-    return graph.model(made, given, outputs).SerializeToString(), made.thresholds
+    return graph.model(nodes, inputs, outputs).SerializeToString(), nodes.thresholds
 
 
-def _timed(original: Predictor, made: Predictor, some: Table, affordable: int) -> dict[str, dict[str, float]]:
+def _timed(original: Predictor, candidate: Predictor, sample: Table, affordable: int) -> dict[str, dict[str, float]]:
     """Return how long both models take for some numbers of rows, from converted values to predictions, in seconds."""
     seconds = {}
     for rows in dict.fromkeys(min(rows, max(affordable, TIMED_ROWS[1])) for rows in TIMED_ROWS):
-        table = _repeated(some, rows)
-        seconds[str(rows)] = {"original": _best(original, table), "compiled": _best(made, table)}
+        table = _repeated(sample, rows)
+        seconds[str(rows)] = {"original": _best(original, table), "compiled": _best(candidate, table)}
     return seconds
 
 

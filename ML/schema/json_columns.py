@@ -20,7 +20,7 @@ SOME = 100
 """How many rows are checked at once for a list of errors: those of a million rows would take gigabytes."""
 
 
-class Gathering:
+class RowCollector:
     """Gathers rows that are objects or arrays, checked by the types of `instances`."""
 
     def __init__(self, instances: "JsonRows", as_arrays: bool, most_rows: int) -> None:

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from ML.errors import Invalid
 from ML.schema import json_pieces
-from ML.schema.json_columns import Gathering
+from ML.schema.json_columns import RowCollector
 from ML.schema.json_errors import EXAMPLE, invalid
 from ML.schema.json_pieces import Array, NotJson
 from ML.schema.json_size import check_size
@@ -88,13 +88,13 @@ class JsonRows:
             validator = (self.arrays if as_arrays else self.objects).validator
             return self._converted(as_arrays, validator.validate_python, {"instances": rows}, most_rows)
         check_rows(len(rows), most_rows)
-        gathering = Gathering(self, as_arrays, most_rows)
+        collector = RowCollector(self, as_arrays, most_rows)
         for start in range(0, len(rows), ROWS):
-            gathering.add(rows[start : start + ROWS])
-        return self._gathered(gathering, [], {})
+            collector.add(rows[start : start + ROWS])
+        return self._gathered(collector, [], {})
 
     def _in_pieces(self, array: Array, most_rows: int) -> ParsedRows:
-        gathering = Gathering(self, array.first == b"[", most_rows)
+        collector = RowCollector(self, array.first == b"[", most_rows)
         others: list[ErrorDetails] = []
         rest: dict[str, Any] = {}
 
@@ -107,17 +107,17 @@ class JsonRows:
                     raise NotJson(others[0]["msg"], body) from None
 
         try:
-            array.read(gathering.add_json)
+            array.read(collector.add_json)
             array.rest(parse_rest)
         except NotJson as error:
             raise Invalid.at("body", msg=str(error), type="json_invalid") from None
-        return self._gathered(gathering, others, rest)
+        return self._gathered(collector, others, rest)
 
-    def _gathered(self, gathering: Gathering, others: list[ErrorDetails], rest: dict[str, Any]) -> ParsedRows:
-        if gathering.count or others:
-            raise invalid(self.schema, self.target, [*gathering.errors, *others], gathering.count + len(others))
-        columns = gathering.columns
-        return ParsedRows(columns.parts, columns.rows, _probabilities(rest), list(gathering.unused))
+    def _gathered(self, collector: RowCollector, others: list[ErrorDetails], rest: dict[str, Any]) -> ParsedRows:
+        if collector.count or others:
+            raise invalid(self.schema, self.target, [*collector.errors, *others], collector.count + len(others))
+        columns = collector.columns
+        return ParsedRows(columns.parts, columns.rows, _probabilities(rest), list(collector.unused))
 
     def _converted(self, as_arrays: bool, validate: Callable[[Any], Any], body: Any, most_rows: int) -> ParsedRows:
         try:
@@ -136,11 +136,11 @@ class JsonRows:
         if len(found[0]["loc"]) < 2 or found[0]["loc"][0] != "instances":
             return invalid(self.schema, self.target, found, len(found))
         rows = (from_json(body) if isinstance(body, bytes) else body)["instances"]
-        gathering = Gathering(self, as_arrays, len(rows))
-        gathering.add(rows)
+        collector = RowCollector(self, as_arrays, len(rows))
+        collector.add(rows)
         others = [e for e in found if e["loc"][0] != "instances"]
-        errors = [*gathering.errors, *others] or found
-        return invalid(self.schema, self.target, errors, gathering.count + len(others))
+        errors = [*collector.errors, *others] or found
+        return invalid(self.schema, self.target, errors, collector.count + len(others))
 
     def _unused(self, rows: list[dict[str, Any]]) -> list[str]:
         width = len(self.schema.columns)
