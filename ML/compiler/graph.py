@@ -121,28 +121,28 @@ def columns(tensor: str, names: Sequence[str]) -> Columns:
 def table(schema: Schema) -> Columns:
     """Return the columns of a schema as those of the two inputs: one of numbers, flags and dates, one of text."""
     texts = [column.kind == "text" for column in schema.columns]
-    found = []
+    columns_of_inputs = []
     for place, (column, text) in enumerate(zip(schema.columns, texts, strict=True)):
         inside, width = sum(other == text for other in texts[:place]), sum(other == text for other in texts)
-        found.append(
+        columns_of_inputs.append(
             Column(column.name, TEXT if text else NUMBERS, inside, width, text, origin=None if text else Origin(place))
         )
-    return found
+    return columns_of_inputs
 
 
-def model(graph: Graph, given: Columns, outputs: dict[str, str]) -> ModelProto:
+def model(graph: Graph, columns: Columns, outputs: dict[str, str]) -> ModelProto:
     """Return the finished model: used inputs, the outputs, then its guards. Raise Unsupported if it uses no input."""
     renamed = [helper.make_node("Identity", [tensor], [name]) for name, tensor in outputs.items()]
     nodes = graph.nodes + renamed
     read = {name for node in nodes for name in node.input}
-    widths = {column.tensor: column.width for column in given if column.tensor in read}
+    widths = {column.tensor: column.width for column in columns if column.tensor in read}
     if not widths:
         raise Unsupported("It reads no column")
     inputs = [helper.make_tensor_value_info(name, TYPES[name], ["N", width]) for name, width in widths.items()]
     answers = [helper.make_tensor_value_info(name, TYPES.get(name, TensorProto.DOUBLE), None) for name in outputs]
     answers += [helper.make_tensor_value_info(name, TensorProto.DOUBLE, []) for name in graph.guards]
-    whole = helper.make_graph(nodes, "model", inputs, answers, graph.constants)
+    graph_proto = helper.make_graph(nodes, "model", inputs, answers, graph.constants)
     opsets = [helper.make_opsetid(domain, number) for domain, number in OPSETS.items()]
-    made = helper.make_model(whole, ir_version=IR_VERSION, opset_imports=opsets)
-    helper.set_model_props(made, graph.guards)
-    return made
+    model_proto = helper.make_model(graph_proto, ir_version=IR_VERSION, opset_imports=opsets)
+    helper.set_model_props(model_proto, graph.guards)
+    return model_proto

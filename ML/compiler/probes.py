@@ -22,36 +22,36 @@ GAP_SHARE = 0.25
 def probes(schema: Schema, X: pd.DataFrame, thresholds: dict[int, Any], most: int) -> Iterator[tuple[str, Table]]:
     """Yield tables with their names: the rows of the training, and synthetic ones of at most `most` rows."""
     rng = np.random.default_rng(0)
-    known = [X.iloc[:, place].to_numpy() for place in range(len(schema.columns))]
-    yield "rows of the training", _lists(known)
+    training = [X.iloc[:, place].to_numpy() for place in range(len(schema.columns))]
+    yield "rows of the training", _lists(training)
     few = max(1, most // 4)
-    yield "synthetic rows inside the learned range", _lists(_drawn(rng, known, few, 0.0))
-    yield "synthetic rows outside the learned range", _lists(_drawn(rng, known, few, 1.0))
+    yield "synthetic rows inside the learned range", _lists(_drawn(rng, training, few, 0.0))
+    yield "synthetic rows outside the learned range", _lists(_drawn(rng, training, few, 1.0))
     gaps = [place for place, column in enumerate(schema.columns) if column.gaps]
     if gaps:
-        yield "rows with missing values", _lists(_with_gaps(rng, _some(rng, known, few), gaps))
+        yield "rows with missing values", _lists(_with_gaps(rng, _sample(rng, training, few), gaps))
     texts = [place for place, column in enumerate(schema.columns) if column.kind == "text"]
     if texts:
-        yield "rows with unknown words", _lists(_with_words(rng, known, texts, min(few, 500)))
-    near = {place: _neighbours(rng, np.concatenate(found), most) for place, found in thresholds.items()}
+        yield "rows with unknown words", _lists(_with_words(rng, training, texts, min(few, 500)))
+    near = {place: _neighbours(rng, np.concatenate(splits), most) for place, splits in thresholds.items()}
     if any(map(len, near.values())):
-        yield "rows at the splits of its trees", _lists(_at(rng, known, near, most))
+        yield "rows at the splits of its trees", _lists(_at(rng, training, near, most))
     numbers = [place for place, column in enumerate(schema.columns) if column.kind != "text"]
     if numbers:
         extremes = {place: np.array(EXTREMES) for place in numbers}
-        yield "rows with a huge or tiny number", _lists(_at(rng, known, extremes, 60))
+        yield "rows with a huge or tiny number", _lists(_at(rng, training, extremes, 60))
 
 
-def _some(rng: Any, known: list[NDArray[Any]], rows: int) -> list[NDArray[Any]]:
+def _sample(rng: Any, training: list[NDArray[Any]], rows: int) -> list[NDArray[Any]]:
     """Return random rows of the training."""
-    places = rng.integers(0, len(known[0]), rows)
-    return [values[places].copy() for values in known]
+    places = rng.integers(0, len(training[0]), rows)
+    return [values[places].copy() for values in training]
 
 
-def _drawn(rng: Any, known: list[NDArray[Any]], rows: int, beyond: float) -> list[NDArray[Any]]:
+def _drawn(rng: Any, training: list[NDArray[Any]], rows: int, beyond: float) -> list[NDArray[Any]]:
     """Return random rows: numbers within each column's range, widened by `beyond` times the range, or known texts."""
-    found: list[NDArray[Any]] = []
-    for values, whole in zip(_some(rng, known, rows), known, strict=True):
+    columns: list[NDArray[Any]] = []
+    for values, whole in zip(_sample(rng, training, rows), training, strict=True):
         if whole.dtype == object:
             drawn = rng.permutation(values)
         else:
@@ -61,8 +61,8 @@ def _drawn(rng: Any, known: list[NDArray[Any]], rows: int, beyond: float) -> lis
             # Halves, because the difference of two large floats may be too large for a float.
             drawn = 2 * rng.uniform(low / 2 - wide / 2, high / 2 + wide / 2, rows)
             drawn[np.isnan(values)] = np.nan
-        found.append(drawn)
-    return found
+        columns.append(drawn)
+    return columns
 
 
 def _with_gaps(rng: Any, table: list[NDArray[Any]], gaps: list[int]) -> list[NDArray[Any]]:
@@ -74,9 +74,9 @@ def _with_gaps(rng: Any, table: list[NDArray[Any]], gaps: list[int]) -> list[NDA
     return table
 
 
-def _with_words(rng: Any, known: list[NDArray[Any]], texts: list[int], rows: int) -> list[NDArray[Any]]:
+def _with_words(rng: Any, training: list[NDArray[Any]], texts: list[int], rows: int) -> list[NDArray[Any]]:
     """Return rows with unknown words, and with known ones in capitals or followed by a blank."""
-    table = _some(rng, known, rows)
+    table = _sample(rng, training, rows)
     for turn, place in enumerate(texts):
         words = [word for word in table[place][:20] if isinstance(word, str)]
         new = [*UNKNOWN, *(word.upper() for word in words), *(f"{word} " for word in words)]
@@ -96,15 +96,17 @@ def _neighbours(rng: Any, thresholds: NDArray[np.float64], most: int) -> NDArray
     beside = [np.nextafter(splits, -np.inf), np.nextafter(splits, np.inf)]
     # A cast to float32 rounds up from the middle between two of its numbers.
     between = [(single + below.astype(float)) / 2, (single + above.astype(float)) / 2]
-    found: NDArray[np.float64] = np.concatenate([splits, *beside, single, below, above, *between]).astype(float)
-    return found[np.isfinite(found)]
+    neighbours: NDArray[np.float64] = np.concatenate([splits, *beside, single, below, above, *between]).astype(float)
+    return neighbours[np.isfinite(neighbours)]
 
 
-def _at(rng: Any, known: list[NDArray[Any]], values: dict[int, NDArray[np.float64]], most: int) -> list[NDArray[Any]]:
+def _at(
+    rng: Any, training: list[NDArray[Any]], values: dict[int, NDArray[np.float64]], most: int
+) -> list[NDArray[Any]]:
     """Return rows of the training, in each of which one column gets one of its values."""
-    moves = [(place, value) for place, found in values.items() for value in found.tolist()]
+    moves = [(place, value) for place, numbers in values.items() for value in numbers.tolist()]
     chosen = rng.permutation(len(moves))[:most]
-    table = _some(rng, known, len(chosen))
+    table = _sample(rng, training, len(chosen))
     for row, move in enumerate(chosen):
         place, value = moves[move]
         table[place][row] = value

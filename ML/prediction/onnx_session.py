@@ -32,7 +32,7 @@ class Compiled:
         self._session = _session(data)
         self._classes = classes
         texts = [column.kind == "text" for column in schema.columns]
-        read = {given.name for given in self._session.get_inputs()}
+        read = {node.name for node in self._session.get_inputs()}
         self._numbers = [place for place, text in enumerate(texts) if not text] if "numbers" in read else []
         self._texts = [place for place, text in enumerate(texts) if text] if "text" in read else []
         self._plain = self._numbers == list(range(len(texts)))
@@ -65,9 +65,9 @@ class Compiled:
         shares: list[list[float]] = []
         for first in range(0, rows, MOST_ROWS):
             part = {name: values[first : first + MOST_ROWS] for name, values in feed.items()}
-            found, beside = self._answer(part, probabilities)
-            labels += found
-            shares += beside or ()
+            part_labels, part_shares = self._answer(part, probabilities)
+            labels += part_labels
+            shares += part_shares or ()
         return labels, shares if probabilities else None
 
     def _answer(self, feed: Feed, probabilities: bool) -> tuple[list[Any], list[list[float]] | None]:

@@ -24,7 +24,7 @@ def from_table(
     check_names(schema.names, table.header, "csv_file", target)
     place_of = {name: place for place, name in enumerate(table.header)}
     places = [place_of[name] for name in schema.names]
-    found, labels = Columns(schema.kinds), Columns(["text"], missing="")
+    features, labels = Columns(schema.kinds), Columns(["text"], missing="")
     errors: list[dict[str, Any]] = []
     for first, chunk in table.chunks():
         check_rows(first + len(chunk[0]) - 1, most_rows)
@@ -32,14 +32,14 @@ def from_table(
             convert(column, chunk[place], first, errors) for column, place in zip(schema.columns, places, strict=True)
         ]
         if not errors:
-            found.add(parts)
+            features.add(parts)
         if target in place_of:
             labels.add([list(chunk[place_of[str(target)]])])
         if len(errors) >= Invalid.counted:
             raise Invalid(errors, whole=False)
     if errors:
         raise Invalid(errors)
-    return found.parts, labels.parts[0] if target in place_of else None
+    return features.parts, labels.parts[0] if target in place_of else None
 
 
 def convert(column: Column, part: Sequence[str], first: int, errors: list[dict[str, Any]]) -> list[Any]:
@@ -74,15 +74,15 @@ def _find_errors(column: Column, part: Sequence[str], first: int, errors: list[d
             errors.append(wrong if len(errors) < Invalid.most else errors[-1])
 
 
-def check_names(wanted: Sequence[str], found: Sequence[str], field: str, target: str | None = None) -> None:
+def check_names(wanted: Sequence[str], names: Sequence[str], field: str, target: str | None = None) -> None:
     """Raise Invalid with every missing column and the names that it may be misspelt as."""
-    present = set(found)
+    present = set(names)
     missing = [name for name in wanted if name not in present]
     if not missing:
         return
     known = {*wanted, target}
-    unknown = [name for name in found if name not in known]
-    spelling, question = Spelling(), header_hint(found)
+    unknown = [name for name in names if name not in known]
+    spelling, question = Spelling(), header_hint(names)
     messages = [(name, spelling.missing(name, unknown) + question) for name in missing[: Invalid.most]]
     raise Invalid(
         [

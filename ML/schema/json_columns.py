@@ -37,9 +37,9 @@ class RowCollector:
         try:
             self._add(self._instances.fast[self._as_arrays].validator.validate_json(data))
         except ValidationError as error:
-            found = error.errors(include_url=False, include_context=False)[0]
-            if found["type"] == "json_invalid":
-                raise NotJson(found["msg"], data) from None
+            first = error.errors(include_url=False, include_context=False)[0]
+            if first["type"] == "json_invalid":
+                raise NotJson(first["msg"], data) from None
             self._refuse(from_json(data))
 
     def add(self, values: list[Any]) -> None:
@@ -89,7 +89,7 @@ class RowCollector:
 
 def _moved(error: ValidationError, first: int) -> list[ErrorDetails]:
     """Return the errors of a piece, with their places among all rows."""
-    found = error.errors(include_url=False, include_context=False)
-    for one in found:
-        one["loc"] = ("instances", first + int(one["loc"][0]), *one["loc"][1:])
-    return found
+    errors = error.errors(include_url=False, include_context=False)
+    for item in errors:
+        item["loc"] = ("instances", first + int(item["loc"][0]), *item["loc"][1:])
+    return errors

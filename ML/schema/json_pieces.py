@@ -122,8 +122,8 @@ class Array:
         if row := _ROW.match(self.body, start, limit):
             return row.end()
         depth, place = 0, start
-        while found := _BRACKET.match(self.body, place, limit):
-            depth, place = depth + (1 if found[1] in b"[{" else -1), found.end()
+        while bracket := _BRACKET.match(self.body, place, limit):
+            depth, place = depth + (1 if bracket[1] in b"[{" else -1), bracket.end()
             if depth == 0:
                 message = f"a row has more than {LEVELS} levels of brackets; send plain values"
                 raise Invalid.at("body", "instances", msg=message, type="too_deep")
@@ -136,6 +136,6 @@ class Array:
 
 def find(body: bytes) -> Array | None:
     """Return the array of rows in a large body. Return None if there is none, or none that the patterns find."""
-    found = _HEAD.match(body)
-    array = Array(body, found.end()) if found else None
+    head = _HEAD.match(body)
+    array = Array(body, head.end()) if head else None
     return array if array and array.first not in (b"", b"]") else None

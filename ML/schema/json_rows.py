@@ -121,26 +121,26 @@ class JsonRows:
 
     def _converted(self, as_arrays: bool, validate: Callable[[Any], Any], body: Any, most_rows: int) -> ParsedRows:
         try:
-            found = validate(body)
+            parsed = validate(body)
         except ValidationError as error:
             raise self._refused(error, body, as_arrays) from None
-        rows = found["instances"]
+        rows = parsed["instances"]
         check_rows(len(rows), most_rows)
         columns = list(zip(*(rows if as_arrays else map(self.cells, rows)), strict=True))
         unused = [] if as_arrays else self._unused(rows)
-        return ParsedRows(columns, len(rows), _probabilities(found), unused)
+        return ParsedRows(columns, len(rows), _probabilities(parsed), unused)
 
     def _refused(self, error: ValidationError, body: Any, as_arrays: bool) -> Invalid:
         """Return all errors: the check stopped at the first bad row, so it runs again on every row."""
-        found = error.errors(include_url=False, include_context=False)
-        if len(found[0]["loc"]) < 2 or found[0]["loc"][0] != "instances":
-            return invalid(self.schema, self.target, found, len(found))
+        errors = error.errors(include_url=False, include_context=False)
+        if len(errors[0]["loc"]) < 2 or errors[0]["loc"][0] != "instances":
+            return invalid(self.schema, self.target, errors, len(errors))
         rows = (from_json(body) if isinstance(body, bytes) else body)["instances"]
         collector = RowCollector(self, as_arrays, len(rows))
         collector.add(rows)
-        others = [e for e in found if e["loc"][0] != "instances"]
-        errors = [*collector.errors, *others] or found
-        return invalid(self.schema, self.target, errors, collector.count + len(others))
+        others = [e for e in errors if e["loc"][0] != "instances"]
+        all_errors = [*collector.errors, *others] or errors
+        return invalid(self.schema, self.target, all_errors, collector.count + len(others))
 
     def _unused(self, rows: list[dict[str, Any]]) -> list[str]:
         width = len(self.schema.columns)
@@ -148,8 +148,8 @@ class JsonRows:
         return self.schema.unused(dict.fromkeys(chain.from_iterable(wide)), self.target) if wide else []
 
 
-def _probabilities(found: dict[str, Any]) -> bool:
-    return bool(found["parameters"].get("probabilities", False)) if "parameters" in found else False
+def _probabilities(body: dict[str, Any]) -> bool:
+    return bool(body["parameters"].get("probabilities", False)) if "parameters" in body else False
 
 
 def _body(row: Any) -> Any:

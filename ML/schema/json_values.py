@@ -51,18 +51,18 @@ class ColumnValidator:
 
     def convert(self, parts: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
         """Return each column's values, converted for the pipeline. Raise Invalid, naming rows (from 1) and columns."""
-        found, errors = [], []
+        columns, errors = [], []
         for column, kind, part in zip(self.schema.columns, self._types, parts, strict=True):
             if column.kind == "number" and finite(part):
-                found.append(part)
+                columns.append(part)
                 continue
             try:
-                found.append(kind.validate_python(_as_json(column, part)))
+                columns.append(kind.validate_python(_as_json(column, part)))
             except ValidationError as error:
                 errors += [_placed(column, each) for each in error.errors(include_url=False, include_context=False)]
         if errors:
             raise Invalid(sorted(errors, key=lambda error: error["loc"][1])[: Invalid.most], len(errors))
-        return found
+        return columns
 
     def matrix(self, values: Sequence[Any]) -> list[Sequence[Any]]:
         """Return the converted columns of values that are given row by row. Raise Invalid."""

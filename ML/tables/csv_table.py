@@ -55,20 +55,20 @@ class Table:
 
     def columns(self, most: int) -> list[list[str]]:
         """Return all cells, a list per column. Raise TooLarge if there are more than `most` rows."""
-        found: list[list[str]] = [[] for _ in self.header]
+        columns: list[list[str]] = [[] for _ in self.header]
         for first, chunk in self.chunks():
             check_rows(first + len(chunk[0]) - 1, most)
-            for column, more in zip(found, chunk, strict=True):
+            for column, more in zip(columns, chunk, strict=True):
                 column += more
-        return found
+        return columns
 
     def column(self, name: str, most: int) -> Sequence[str]:
         """Return the cells of one column, stored compactly. Raise TooLarge if there are more than `most` rows."""
-        place, found = self.header.index(name), Texts("")
+        place, texts = self.header.index(name), Texts("")
         for first, chunk in self.chunks():
             check_rows(first + len(chunk[0]) - 1, most)
-            found.extend(chunk[place])
-        return found
+            texts.extend(chunk[place])
+        return texts
 
     def _rows(self) -> Iterator[list[list[str]]]:
         """Yield rows in lists that stay small, however long the rows are. Raise Invalid."""

@@ -18,25 +18,25 @@ def read(data: bytes, names: Sequence[str], target: str, most: int, header: bool
 
     Without a header the cells are in the order of `names`. Raise Invalid and TooLarge.
     """
-    found = upload.read(data, most, FIELD)
-    first, separator = _first(found, len(names))
+    file = upload.read(data, most, FIELD)
+    first, separator = _first(file, len(names))
     if header is None:
         header = _is_header(first, names, target)
     if header:
-        return reading.of_upload(found), True
+        return reading.of_upload(file), True
     if len(first) != len(names):
         message = f"row 1 has {_cells(len(first))} where the model has {_cells(len(names))}, in this order: "
         message += f"{listed(names)}. Or begin with a line of the columns' names, in any order"
         raise Invalid.at(FIELD, 1, type="ragged_row", msg=message)
-    return reading.under(names, found, separator), False
+    return reading.under(names, file, separator), False
 
 
-def _first(found: Upload, width: int) -> tuple[list[str], str]:
+def _first(file: Upload, width: int) -> tuple[list[str], str]:
     """Return the cells of the first line and its separator: the one that gives `width` cells, else a comma."""
-    longest = reading.first_row(found, SEPARATORS[0])
+    longest = reading.first_row(file, SEPARATORS[0])
     for separator in SEPARATORS:
         with suppress(Invalid):  # with the wrong separator, a quote may be in the wrong place
-            row = reading.first_row(found, separator)
+            row = reading.first_row(file, separator)
             if len(row) == width:
                 return row, separator
             longest = max(longest, row, key=len)

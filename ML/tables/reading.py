@@ -24,52 +24,52 @@ def read(data: bytes, most_bytes: int, field: str = "csv_file") -> Table:
     return of_upload(upload.read(data, most_bytes, field))
 
 
-def of_upload(found: Upload, separator: str = "") -> Table:
+def of_upload(file: Upload, separator: str = "") -> Table:
     """Return the table in a file whose first line is its header. Raise Invalid."""
-    separator = separator or _separator(found)
-    return _table(found, separator, first_row(found, separator), True)
+    separator = separator or _separator(file)
+    return _table(file, separator, first_row(file, separator), True)
 
 
-def under(header: Sequence[str], found: Upload, separator: str) -> Table:
+def under(header: Sequence[str], file: Upload, separator: str) -> Table:
     """Return the table in a file without a header, under the given one. Raise Invalid."""
-    return _table(found, separator, header, False)
+    return _table(file, separator, header, False)
 
 
-def _table(found: Upload, separator: str, first: Sequence[str], headed: bool) -> Table:
+def _table(file: Upload, separator: str, first: Sequence[str], headed: bool) -> Table:
     header = [name.strip() for name in first]
-    _check_header(header, found.field)
+    _check_header(header, file.field)
     places = [place for place, name in enumerate(header) if name]
     unnamed = [f"column {place + 1}, which has no name" for place, name in enumerate(header) if not name]
     named = [header[place] for place in places]
-    return Table(named, unnamed, found, separator, places, len(header), headed)
+    return Table(named, unnamed, file, separator, places, len(header), headed)
 
 
-def first_row(found: Upload, separator: str) -> list[str]:
+def first_row(file: Upload, separator: str) -> list[str]:
     """Return the cells of the first line. Raise Invalid."""
-    return first_rows(found, separator, 1)[0]
+    return first_rows(file, separator, 1)[0]
 
 
-def first_rows(found: Upload, separator: str, most: int) -> list[list[str]]:
+def first_rows(file: Upload, separator: str, most: int) -> list[list[str]]:
     """Return the cells of the first `most` lines, fewer if the file is shorter. Raise Invalid."""
-    line = found.head(upload.LONGEST_ROW)
+    line = file.head(upload.LONGEST_ROW)
     if line.count(separator.encode()) > names.MOST and b"\n" not in line and b"\r" not in line:
         raise wrong(
-            found.field,
+            file.field,
             f"the first line has more than {names.MOST:,} cells; a table has at most {names.MOST:,} columns",
         )
     try:
-        rows = list(islice(csv_reader(Lines(found), separator), most))
+        rows = list(islice(csv_reader(Lines(file), separator), most))
     except csv.Error as error:
-        raise wrong(found.field, f"the header can't be read: {error}; check the quotes there") from None
+        raise wrong(file.field, f"the header can't be read: {error}; check the quotes there") from None
     if len(rows[0]) > names.MOST:
         message = f"the first line has {len(rows[0]):,} cells; a table has at most {names.MOST:,} columns"
-        raise wrong(found.field, message)
+        raise wrong(file.field, message)
     return rows
 
 
-def _separator(found: Upload) -> str:
+def _separator(file: Upload) -> str:
     """Return the separator that gives the first rows the most cells, the same number if possible; else a comma."""
-    start = found.head(HEAD_BYTES + 1)
+    start = file.head(HEAD_BYTES + 1)
     whole = len(start) <= HEAD_BYTES
     head = (start if whole else start[: start.rfind(b"\n", 0, HEAD_BYTES) + 1] or start).decode(errors="ignore")
 

@@ -84,8 +84,8 @@ def read(data: bytes, most_bytes: int, field: str) -> Upload:
     Raise Invalid if it is empty or another kind of file, and TooLarge if it holds more than `most_bytes`.
     """
     data = _unzipped(data, most_bytes, field)
-    found = _START.match(data)
-    upload = Upload(data, found.end() if found else 0, field)
+    beginning = _START.match(data)
+    upload = Upload(data, beginning.end() if beginning else 0, field)
     _check_kind(upload)
     if not _NOT_BLANK.search(data, upload.start):
         raise wrong(field, "the file is empty")

@@ -32,7 +32,7 @@ Pick = Callable[[Rows], Rows]
 @transformer(OrdinalEncoder, TargetEncoder)
 def ordinal(graph: Graph, model: Any, columns: Columns) -> Columns:
     """Append nodes that map each category to a number, or to one per class if the encoder does."""
-    found = []
+    result = []
     for place, column in enumerate(columns):
         known, unknown = _codes(model, columns, place, partial(_own, place, len(columns)), len(columns))
         defaults = np.full(known.shape[1], np.nan) if unknown is None else unknown
@@ -40,8 +40,8 @@ def ordinal(graph: Graph, model: Any, columns: Columns) -> Columns:
         codes = [_code(graph, column, categories, *pair) for pair in zip(known.T, defaults, strict=True)]
         if unknown is None:  # NaN may also be the code of missing values, so `codes` does not show unknown ones
             _refuse(graph, [_code(graph, column, categories, np.zeros(len(known)), np.nan)], [column])
-        found += [new for code in codes for new in graphs.columns(code, [column.name])]
-    return found
+        result += [new for code in codes for new in graphs.columns(code, [column.name])]
+    return result
 
 
 @transformer(OneHotEncoder)
@@ -99,16 +99,15 @@ def _hot(first: int, width: int, rows: Rows) -> Rows:
 
 def _codes(model: Any, columns: Columns, place: int, pick: Pick, width: int) -> tuple[Rows, Rows | None]:
     """Return the codes of each category of a column, and those of an unknown one, None if the encoder refuses it."""
-    known = list(model.categories_[place])
+    categories = list(model.categories_[place])
     step = max(1, CELLS // max(1, width))
-    parts = [known[first : first + step] for first in range(0, len(known), step)]
-    found = np.concatenate([pick(_encoded(model, columns, place, part)) for part in parts])
+    parts = [categories[first : first + step] for first in range(0, len(categories), step)]
+    codes = np.concatenate([pick(_encoded(model, columns, place, part)) for part in parts])
+    unknown = UNKNOWN_WORD if columns[place].text else UNKNOWN_NUMBER
     try:
-        return found, pick(_encoded(model, columns, place, [UNKNOWN_WORD if columns[place].text else UNKNOWN_NUMBER]))[
-            0
-        ]
+        return codes, pick(_encoded(model, columns, place, [unknown]))[0]
     except ValueError:
-        return found, None
+        return codes, None
 
 
 def _encoded(model: Any, columns: Columns, place: int, values: list[Any]) -> NDArray[np.float64]:
@@ -121,8 +120,8 @@ def _encoded(model: Any, columns: Columns, place: int, values: list[Any]) -> NDA
     shown = pd.DataFrame(dict(enumerate(series))).set_axis(list(names), axis=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about unknown categories
-        made = model.transform(shown if hasattr(model, "feature_names_in_") else shown.to_numpy())
-    return np.asarray(made.toarray() if hasattr(made, "toarray") else made, dtype=float)
+        output = model.transform(shown if hasattr(model, "feature_names_in_") else shown.to_numpy())
+    return np.asarray(output.toarray() if hasattr(output, "toarray") else output, dtype=float)
 
 
 def _code(graph: Graph, column: Column, categories: Any, values: NDArray[np.float64], default: float) -> str:

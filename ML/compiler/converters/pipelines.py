@@ -38,11 +38,11 @@ def search(graph: Graph, model: Any, columns: Columns) -> Outputs:
 def by_column(graph: Graph, model: Any, columns: Columns) -> Columns:
     """Append the nodes of each transformer for its columns."""
     _refuse_weights(model)
-    made = []
+    result = []
     for _, step, chosen in model.transformers_:
         if places := _places(model, chosen):
-            made += transformed(graph, step, [columns[place] for place in places])
-    return made
+            result += transformed(graph, step, [columns[place] for place in places])
+    return result
 
 
 def _places(model: Any, chosen: Any) -> list[int]:

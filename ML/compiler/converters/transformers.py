@@ -51,10 +51,10 @@ def by_largest(graph: Graph, model: Any, columns: Columns) -> Columns:
 def between(graph: Graph, model: Any, columns: Columns) -> Columns:
     """Append the scaling of each column's range to the feature range."""
     scaled = graph.add("Mul", graph.tensor(columns), graph.constant(model.scale_))
-    made = _made(columns, graph.add("Add", scaled, graph.constant(model.min_)))
+    result = _columns_of(columns, graph.add("Add", scaled, graph.constant(model.min_)))
     origins = [_origin(c, -low / s, 1 / s) for c, low, s in zip(columns, model.min_, model.scale_, strict=True)]
-    made = [replace(column, origin=origin) for column, origin in zip(made, origins, strict=True)]
-    return _clipped(graph, model, made, model.feature_range)
+    result = [replace(column, origin=origin) for column, origin in zip(result, origins, strict=True)]
+    return _clipped(graph, model, result, model.feature_range)
 
 
 def _scaled(graph: Graph, columns: Columns, middle: Any, spread: Any) -> Columns:
@@ -64,7 +64,7 @@ def _scaled(graph: Graph, columns: Columns, middle: Any, spread: Any) -> Columns
     if np.any(spread != 1):
         tensor = graph.add("Div", tensor, graph.constant(spread))
     origins = [_origin(c, *how) for c, *how in zip(columns, middle, spread, strict=True)]
-    return [replace(column, origin=o) for column, o in zip(_made(columns, tensor), origins, strict=True)]
+    return [replace(column, origin=o) for column, o in zip(_columns_of(columns, tensor), origins, strict=True)]
 
 
 def _origin(column: Column, shift: float, scale: float) -> Origin | None:
@@ -77,7 +77,7 @@ def _clipped(graph: Graph, model: Any, columns: Columns, ends: Any) -> Columns:
     if not model.clip:
         return columns
     low, high = map(graph.constant, ends)
-    return _made(columns, graph.add("Clip", graph.tensor(columns), low, high))
+    return _columns_of(columns, graph.add("Clip", graph.tensor(columns), low, high))
 
 
 @transformer(SimpleImputer)
@@ -91,7 +91,7 @@ def imputed(graph: Graph, model: Any, columns: Columns) -> Columns:
     if numbers:
         tensor = graph.tensor([c for c, _ in numbers])
         fills = graph.constant([float(fill) for _, fill in numbers])
-        made = _made([c for c, _ in numbers], graph.add("Where", graph.add("IsNaN", tensor), fills, tensor))
+        made = _columns_of([c for c, _ in numbers], graph.add("Where", graph.add("IsNaN", tensor), fills, tensor))
         filled = {c: replace(new, origin=c.origin) for (c, _), new in zip(numbers, made, strict=True)}
     done = [replace(c, fill=c.fill or str(fill)) if c.text else filled[c] for c, fill in kept]
     return done + _indicated(graph, model, columns)
@@ -101,7 +101,7 @@ def _indicated(graph: Graph, model: Any, columns: Columns) -> Columns:
     if not model.add_indicator or not len(model.indicator_.features_):
         return []
     shown = [columns[place] for place in model.indicator_.features_]
-    return _made(shown, graph.add("Cast", graph.add("IsNaN", graph.tensor(shown)), to=TensorProto.DOUBLE))
+    return _columns_of(shown, graph.add("Cast", graph.add("IsNaN", graph.tensor(shown)), to=TensorProto.DOUBLE))
 
 
 @transformer(Normalizer)
@@ -114,7 +114,7 @@ def normal(graph: Graph, model: Any, columns: Columns) -> Columns:
     else:
         length = graph.add("ReduceSum" if model.norm == "l1" else "ReduceMax", graph.add("Abs", tensor), axis)
     none = graph.add("Equal", length, graph.constant(0.0))
-    return _made(columns, graph.add("Div", tensor, graph.add("Where", none, graph.constant(1.0), length)))
+    return _columns_of(columns, graph.add("Div", tensor, graph.add("Where", none, graph.constant(1.0), length)))
 
 
 @transformer(PCA, TruncatedSVD)
@@ -151,6 +151,6 @@ def selected(graph: Graph, model: Any, columns: Columns) -> Columns:
     return [column for column, kept in zip(columns, model.get_support(), strict=True) if kept]
 
 
-def _made(columns: Columns, tensor: str) -> Columns:
+def _columns_of(columns: Columns, tensor: str) -> Columns:
     """Return the columns of a tensor that a node made column by column."""
     return graphs.columns(tensor, [column.name for column in columns])

@@ -38,13 +38,13 @@ def constant(values: Any) -> list[Tree]:
 
 def summed(graph: Graph, columns: Columns, tensor: str, trees: Iterable[Tree], targets: int) -> str:
     """Return the sums of the leaves' weights for each target, shape (rows, targets). Trees say which way NaN goes."""
-    found = list(trees)
-    nodes = sum(len(tree.leaf) for tree in found)
+    members = list(trees)
+    nodes = sum(len(tree.leaf) for tree in members)
     if nodes > MOST_NODES:
         raise Unsupported(f"Its trees have {nodes:,} nodes; up to {MOST_NODES:,} are compiled")
-    _record_thresholds(graph, columns, found)
+    _record_thresholds(graph, columns, members)
     output = graph.add("TreeEnsemble", tensor, domain=TREES)
-    graph.nodes[-1].attribute.extend(_attributes(found, targets))
+    graph.nodes[-1].attribute.extend(_attributes(members, targets))
     return output
 
 
@@ -97,5 +97,5 @@ def _record_thresholds(graph: Graph, columns: Columns, trees: list[Tree]) -> Non
     thresholds = np.concatenate([tree.threshold[inner] for tree, inner in zip(trees, splits, strict=True)])
     for place, column in enumerate(columns):
         if column.origin:
-            found = np.unique(thresholds[features == place]) * column.origin.scale + column.origin.shift
-            graph.thresholds.setdefault(column.origin.place, []).append(found[np.isfinite(found)])
+            splits_of_column = np.unique(thresholds[features == place]) * column.origin.scale + column.origin.shift
+            graph.thresholds.setdefault(column.origin.place, []).append(splits_of_column[np.isfinite(splits_of_column)])
