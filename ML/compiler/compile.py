@@ -1,7 +1,6 @@
 """Compile a fitted model: convert it, prove that it predicts alike, time it, and decide whether to serve it."""
 
 import logging
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ from ML.compiler.converters import (
 )
 from ML.compiler.converters.registry import answered
 from ML.compiler.graph import Graph, Unsupported
-from ML.compiler.probes import Table, probes
+from ML.compiler.probes import probes
 from ML.compiler.proof import Different, prove
-from ML.config.config import settings
+from ML.compiler.timing import best_seconds, repeated, slower, timed
 from ML.prediction import onnx_session, predictor
 from ML.prediction.predictor import Predictor
 from ML.versions import model_file
@@ -43,7 +42,6 @@ __all__ = [
 log = logging.getLogger("fast_ml.compiling")
 
 FILE = "compiled.onnx"
-TIMED_ROWS = (1, 32, 10_000)
 PROBE_SECONDS = 0.3
 """How long the original may take for each kind of synthetic rows in the proof."""
 TRAINING_ROWS_SECONDS = 2.0
@@ -52,8 +50,6 @@ TIMING_SECONDS = 1.0
 """How long it may take per timing. If it is slower, fewer rows are timed."""
 MOST_ROWS, FEWEST_ROWS = 20_000, 200
 """Limits of the number of rows of one kind in the proof."""
-SLOWER = 1.1
-"""A ratio of times from here on counts as slower; less is noise."""
 ATTEMPTS = 2
 """How often both are timed before the compiled model counts as slower: other processes may disturb a timing."""
 
@@ -85,13 +81,13 @@ def _compiled(card: Card, original: Predictor, X: pd.DataFrame, path: Path) -> C
     path.write_bytes(data)
     result = Compiled(file=FILE, sha256=model_file.seal(path), runtime=onnx_session.installed())
     candidate = _loaded(card, result, path)
-    sample = _repeated([X.iloc[:1000, place].tolist() for place in range(X.shape[1])], 1000)
-    row_seconds = _best(original, sample) / len(sample[0])
+    sample = repeated([X.iloc[:1000, place].tolist() for place in range(X.shape[1])], 1000)
+    row_seconds = best_seconds(original, sample) / len(sample[0])
     learned, most = (_affordable(seconds, row_seconds) for seconds in (TRAINING_ROWS_SECONDS, PROBE_SECONDS))
     proof = prove(original, candidate, probes(card.features, X.iloc[:learned], thresholds, most))
     result.rows, result.difference = proof.rows, proof.difference
     for _ in range(ATTEMPTS):
-        result.seconds = _timed(original, candidate, sample, int(TIMING_SECONDS / row_seconds))
+        result.seconds = timed(original, candidate, sample, int(TIMING_SECONDS / row_seconds))
         result.why = slower(result.seconds)
         if not result.why:
             break
@@ -123,41 +119,3 @@ def converted(card: Card, model: Any) -> tuple[bytes, dict[int, Any]]:
     if card.probabilities and "probabilities" not in outputs:
         raise Unsupported(f"The probabilities of {type(model).__name__} have no compiled form")
     return graph.model(nodes, inputs, outputs).SerializeToString(), nodes.thresholds
-
-
-def _timed(original: Predictor, candidate: Predictor, sample: Table, affordable: int) -> dict[str, dict[str, float]]:
-    """Return how long both models take for some numbers of rows, from converted values to predictions, in seconds."""
-    seconds = {}
-    for rows in dict.fromkeys(min(rows, max(affordable, TIMED_ROWS[1])) for rows in TIMED_ROWS):
-        table = _repeated(sample, rows)
-        seconds[str(rows)] = {"original": _best(original, table), "compiled": _best(candidate, table)}
-    return seconds
-
-
-def _repeated(table: Table, rows: int) -> Table:
-    return [(column * (rows // len(column) + 1))[:rows] for column in table]
-
-
-def _best(model: Predictor, table: Table) -> float:
-    """Return the shortest time for the table, in seconds, of up to 20 runs within 0.05 s.
-
-    The model gets pieces of the size that the server uses.
-    """
-    best, ends, piece = float("inf"), time.perf_counter() + 0.05, settings().batch_max_rows
-    pieces = [[column[row : row + piece] for column in table] for row in range(0, len(table[0]), piece)]
-    for _ in range(20):
-        started = time.perf_counter()
-        for part in pieces:
-            model.predict(model.table(part))
-        best = min(best, time.perf_counter() - started)
-        if time.perf_counter() > ends:
-            break
-    return float(f"{best:.3g}")
-
-
-def slower(seconds: dict[str, dict[str, float]]) -> str:
-    """Return a sentence if the compiled model is slower for any number of rows, else nothing."""
-    for rows, took in seconds.items():
-        if took["compiled"] > SLOWER * took["original"]:
-            return f"It is slower: {rows} rows take {took['compiled']} s compiled and {took['original']} s as they are"
-    return ""
