@@ -81,9 +81,8 @@ def test_regressors_with_a_link_are_compiled():
     ids=str,
 )
 def test_columns_may_be_chosen_by_name_place_slice_or_mask(chosen):
-    words = [5, 6]
-    if isinstance(chosen, list) and chosen and isinstance(chosen[0], str):
-        words = ["town", "grade"]  # then the remainder is chosen by name too
+    # Where all columns are chosen by name, so is the remainder.
+    words = ["town", "grade"] if chosen == ["age", "fare", "rooms"] else slice(5, 7)
     model = ColumnTransformer(
         [("chosen", SimpleImputer(), chosen), ("dropped", "drop", words)], remainder=SimpleImputer()
     )
