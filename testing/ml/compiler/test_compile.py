@@ -82,7 +82,7 @@ def test_regressors_with_a_link_are_compiled():
 )
 def test_columns_may_be_chosen_by_name_place_slice_or_mask(chosen):
     # Where all columns are chosen by name, so is the remainder.
-    words = ["town", "grade"] if chosen == ["age", "fare", "rooms"] else slice(5, 7)
+    words = ["town", "grade"] if isinstance(chosen, list) and "age" in chosen else slice(5, 7)
     model = ColumnTransformer(
         [("chosen", SimpleImputer(), chosen), ("dropped", "drop", words)], remainder=SimpleImputer()
     )
