@@ -72,7 +72,7 @@ def test_regressors_with_a_link_are_compiled():
         ("fare",),
         slice("age", "rooms"),
         slice(None, 3),
-        [0, 2, -5],
+        [0, 2, -4],
         np.array([1, 2]),
         [True, False, True, False, False, False, False],
         np.array([True, True, False, False, False, False, False]),
