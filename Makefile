@@ -1,5 +1,5 @@
-# make run, make test: everything else is for whoever changes the project. Needs Python 3.11-3.13 and make.
-# HOST, PORT, WEB_CONCURRENCY, SERVICE_USER, SERVICE_PASS and the other settings pass from the environment.
+# make run starts the server, make test runs the tests; the other targets are for development. Needs Python 3.11-3.13.
+# HOST, PORT, WEB_CONCURRENCY, SERVICE_PASS and all other settings come from the environment or from .env.
 
 PYTHON ?= python3
 N ?= 1000
@@ -16,8 +16,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 help:  ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
-run: $(VENV)/runtime  ## Serve on http://127.0.0.1:8000
-	@PATH="$(CURDIR)/$(BIN):$$PATH" LOG_FILE="$${LOG_FILE-ML_server.log}" exec gunicorn/start-server.sh
+run: $(VENV)/runtime  ## Serve on HOST and PORT, 127.0.0.1:8000 by default; settings may be in .env
+	@grep -qsE '^ *(export +)?LOG_FILE *=' .env || export LOG_FILE="$${LOG_FILE-ML_server.log}"; \
+	    PATH="$(CURDIR)/$(BIN):$$PATH" exec gunicorn/start-server.sh
 
 test: $(VENV)/testing  ## Run all tests; less than 95% coverage fails
 	@rm -f .coverage .coverage.*
@@ -60,7 +61,7 @@ clean:  ## Remove what the other commands made, but no model
 	rm -rf $(VENV) testing/*/.environments .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache testing/artifacts
 	find ML rest_api testing -name __pycache__ -prune -exec rm -rf {} +
 
-# The environment. Each of these is also a stamp: newer than the files it was installed from.
+# The environment. Each target is a stamp file, newer than the requirements that it was installed from.
 
 $(VENV)/runtime: requirements.txt constraints.txt $(BIN)/python
 	@echo "Installing requirements.txt ..."
@@ -76,7 +77,7 @@ $(VENV)/lock/bin/uv: $(BIN)/python
 	@$(BIN)/python -m venv $(VENV)/lock
 	@$(VENV)/lock/bin/python -m pip --disable-pip-version-check --quiet install uv
 
-# Debian's python3 comes without ensurepip, and its own message would leave half an environment behind.
+# Debian's python3 lacks ensurepip. Without this check, venv would fail and leave half an environment behind.
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found. Install Python 3.11-3.13 (Debian: apt install python3-venv), or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \

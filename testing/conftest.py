@@ -13,6 +13,9 @@ from exclusive import pytest_collection_modifyitems as pytest_collection_modifyi
 from exclusive import pytest_runtest_protocol as pytest_runtest_protocol
 from server import ROOT, Server, servers
 
+# Before anything reads the settings, in this process or in one that a test starts: a developer's .env does not count.
+os.environ["PYTHON_DOTENV_DISABLED"] = "true"
+
 
 @pytest.fixture(scope="session")
 def sample_store(request: pytest.FixtureRequest) -> Path:

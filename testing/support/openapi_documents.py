@@ -4,7 +4,8 @@ import json
 import os
 from itertools import combinations
 
-from ML.config.config import PROTOCOLS, settings
+from ML.config.config import settings
+from ML.config.setting_types import PROTOCOLS
 from rest_api import classifier_api
 from rest_api.application import create_app
 from rest_api.docs import openapi

@@ -1,0 +1,68 @@
+"""Commands to try on the default model, with its own columns."""
+
+import json
+import re
+import shlex
+
+from ML.config.config import Settings
+from ML.errors import Problem
+from ML.versions import store
+from ML.versions.card import Card
+from rest_api.startup import samples
+from rest_api.startup.samples import Sample
+
+MOST_CHARACTERS = 2000
+"""Longest row to print. For a longer one, the command asks the server for it."""
+
+YOURS = Sample("TABLE.csv", "TABLE.csv", "TARGET")
+"""What to print where no sample suits."""
+
+
+def of_model(model: str, curl: str, url: str, settings: Settings) -> list[str]:
+    """Return a heading and curl commands for the live version, or how to get one. `curl` holds the credentials."""
+    try:
+        card = store.live(model) if store.current(model) is not None else None
+    except (Problem, OSError) as error:
+        return [f"{model} can't be served: {error}"]
+    if card and card.features:
+        return _of_version(card, curl, url, settings.training)
+    if not settings.training:
+        folder = settings.models_dir
+        where = f"in {folder}" if folder.is_dir() else f"because {folder} does not exist"
+        return [
+            f"No version of {model} is live, {where}, and this server does not train (TRAINING=off).",
+            "Set MODELS_DIR to the store of a server that trains, or set TRAINING=on.",
+        ]
+    sample = samples.of_model(model) or YOURS
+    yours = "; TABLE.csv stands for your file, TARGET for the column to predict" if sample is YOURS else ""
+    return [
+        f"No version of {model} is live yet. Train one{yours}:",
+        f"{curl} {_fields(sample.train, sample)} {url}/train_model",
+    ]
+
+
+def _of_version(card: Card, curl: str, url: str, training: bool) -> list[str]:
+    sample = samples.of_version(card) or YOURS._replace(target=card.target_variable)
+    yours = " (TABLE.csv stands for yours)" if sample.train == YOURS.train else ""
+    lines = [
+        f"{'Train, predict' if training else 'Predict'} a file{yours}, predict a row:",
+        f"{curl} {_fields(sample.train, sample)} {url}/train_model",
+        f"{curl} {_fields(sample.test, sample)} {url}/get_prediction",
+        _row(card, curl, url),
+    ]
+    return lines if training else [lines[0], *lines[2:]]
+
+
+def _fields(file: str, sample: Sample) -> str:
+    """Return curl's options for the fields of the form. `-F` gives a meaning to some characters of a value."""
+    option = "-F" if re.match(r"[\w ]", sample.target) and ";" not in sample.target else "--form-string"
+    return f"-F {shlex.quote(f'csv_file=@{file}')} {option} {shlex.quote(f'target_variable={sample.target}')}"
+
+
+def _row(card: Card, curl: str, url: str) -> str:
+    rows = card.features.examples() if card.features else []
+    text = json.dumps({"instances": rows[:1]}, ensure_ascii=False)
+    text = text if text.isprintable() else json.dumps({"instances": rows[:1]})
+    if not rows or len(text) > MOST_CHARACTERS:
+        return f"{curl} {url}/models/{card.model}  # has an example row for POST {url}/predict"
+    return f"{curl} -H 'Content-Type: application/json' -d {shlex.quote(text)} {url}/predict"
