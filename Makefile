@@ -43,7 +43,7 @@ format: $(VENV)/testing  ## Format, and mend what lint can
 	@$(BIN)/python -m ruff format --quiet .
 
 load: $(VENV)/testing  ## Fire N=1000 predictions at the running server
-	@$(BIN)/python testing/async_predictions.py $(N) $(ARGS)
+	@eval "$$($(BIN)/python -m ML.config.environment)"; $(BIN)/python testing/async_predictions.py $(N) $(ARGS)
 
 benchmark: $(BIN)/python  ## Compare with other servers, in half an hour; ARGS="--rounds 1 --models svc" for less
 	@$(BIN)/python testing/benchmark/run.py $(ARGS)
@@ -79,9 +79,12 @@ $(VENV)/lock/bin/uv: $(BIN)/python
 
 # Debian's python3 lacks ensurepip. Without this check, venv would fail and leave half an environment behind.
 $(BIN)/python:
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found. Install Python 3.11-3.13 (Debian: apt install python3-venv), or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-	    { echo "$$($(PYTHON) --version) is not 3.11-3.13. Name one that is: make PYTHON=python3.13" >&2; exit 1; }
+	@case "$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" in \
+	    3.11|3.12|3.13) ;; \
+	    [0-9].[0-9]*) echo "$(PYTHON) is not Python 3.11-3.13. Name one that is: make PYTHON=python3.13" >&2; exit 1 ;; \
+	    *) echo "$(PYTHON) is not found or not Python. Install Python 3.11-3.13 (Debian: apt install python3-venv)," \
+	        "or name it: make PYTHON=/path/to/python3" >&2; exit 1 ;; \
+	esac
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	    { echo "$(PYTHON) lacks venv. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV)

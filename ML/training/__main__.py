@@ -59,6 +59,11 @@ def main() -> None:
             for model in estimators.names():
                 failures.clear_at_start(model)
                 bootstrap(model) if settings().bootstrap else None
+    except PermissionError as error:
+        sys.exit(
+            f"User {os.getuid()} may not use {error.filename}. Make it accessible for that user (the model store is "
+            f"{settings().models_dir}), or set MODELS_DIR."
+        )
     except (Problem, OSError) as error:
         sys.exit(f"Training failed. {error}")
 

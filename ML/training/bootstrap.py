@@ -43,7 +43,12 @@ def _is_current(model: str, path: Path, target_variable: str) -> bool:
         log.warning(
             "ML/src has changed since %s/%s, which came by %s and so stays; train it again", model, live, card.origin
         )
-    return card.origin != "sample" or card.fingerprint == estimators.fingerprint(path.read_bytes(), target_variable)
+    if card.origin != "sample":
+        return True
+    same = card.fingerprint == estimators.fingerprint(path.read_bytes(), target_variable)
+    changed = "none of its sample, ML/src and libraries has" if same else "its sample, ML/src or a library has"
+    log.debug("%s/%s: %s changed since it was trained", model, live, changed)
+    return same
 
 
 def _check_store() -> None:

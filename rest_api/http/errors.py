@@ -1,5 +1,6 @@
 """Every error as JSON in FastAPI's shape: one handler for each kind."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from starlette.types import Scope
 from ML.errors import Invalid, Problem
 from rest_api.http.paths import route_path
 from rest_api.telemetry import counts
+
+log = logging.getLogger("fast_ml.refused")
 
 TOO_LARGE = "The body is larger than allowed; send it in parts, gzip the CSV, or raise MAX_BODY_MB"
 
@@ -41,6 +44,8 @@ class Errors:
     async def problem(self, request: Request, error: Exception) -> Response:
         """Return the answer to what a caller can mend."""
         assert isinstance(error, Problem)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s refused: %s %s", request.scope["log"].id, error.status, _reason(error))
         return self.answer(request.scope, error.status, error.detail, error.headers)
 
     async def _validation(self, request: Request, error: Exception) -> Response:
@@ -81,6 +86,13 @@ def _allowed(request: Request) -> str:
     # `{model}` matches `iris:predict` too, which a route of its own means.
     routes = [route for route, colon in matches if colon == min(colon for _, colon in matches)]
     return ", ".join(sorted({method for route in routes for method in route.methods or ()}))
+
+
+def _reason(error: Problem) -> str:
+    """Return an error for the log. Messages about the input may quote it, so only the kinds of mistakes are named."""
+    if isinstance(error, Invalid):
+        return f"{error.count} errors: {', '.join(sorted({str(e['type']) for e in error.errors}))}"
+    return f"{type(error).__name__}: {str(error)!a}" if error.status in (409, 503, 507) else type(error).__name__
 
 
 def _safe(value: Any) -> Any:

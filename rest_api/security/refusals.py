@@ -1,6 +1,7 @@
 """An answer that refuses a request before its body is read, and closes the connection."""
 
 import asyncio
+import logging
 from typing import NamedTuple
 
 from pydantic_core import to_json
@@ -9,6 +10,8 @@ from starlette.types import Scope, Send
 from rest_api.http.errors import Shape
 from rest_api.http.paths import route_path
 from rest_api.telemetry import counts
+
+log = logging.getLogger("fast_ml.refused")
 
 
 class Refusal(NamedTuple):
@@ -23,6 +26,7 @@ class Refusal(NamedTuple):
     async def send(self, scope: Scope, send: Send, shape: Shape) -> None:
         """Answer at once, or after the delay, and close the connection without waiting for the body."""
         counts.refused(self.reason)
+        log.debug("%s refused: %s %s", scope["log"].id, self.status, self.reason)
         if self.delay:
             await asyncio.sleep(self.delay)
         status, fields = shape(route_path(scope), self.status, self.detail)

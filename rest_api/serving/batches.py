@@ -1,6 +1,7 @@
 """Predictions in batches: while one `predict` runs, the next batch gathers."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from rest_api.serving.admission import Admission
 from rest_api.serving.call import Call, answer, count
 from rest_api.serving.job_queue import Batch, Columns, Job, JobQueue, Key
 from rest_api.telemetry import counts
+
+log = logging.getLogger("fast_ml.batches")
 
 MAX_LOOP_ITERATIONS = 10
 """Most turns of the loop that a batch gathers: under a flood of callers there is always one more."""
@@ -43,6 +46,8 @@ class Batches:
 
     def __init__(self, settings: Settings, initializer: Callable[[], None]) -> None:
         self._most_rows = settings.batch_max_rows
+        # Asked once: the level does not change, and a prediction can't spare the time.
+        self._debug = log.isEnabledFor(logging.DEBUG)
         self._admission = Admission(settings)
         self._queues: dict[Key, JobQueue] = {}
         self._calls: deque[Call] = deque()
@@ -182,6 +187,8 @@ class Batches:
         self._wake(-1)
 
     def _deliver(self, key: Key, batch: Batch, results: list[Answer | Exception]) -> None:
+        if self._debug:
+            log.debug("%s: %d rows of %d requests in one call", key[0].name, count(batch), len(batch))
         counts.batch(
             key[0].card.model,
             count(batch),

@@ -37,6 +37,11 @@ class LoadedVersion(NamedTuple):
     problem: str = ""
     retry_at: float = math.inf
 
+    @property
+    def name(self) -> str:
+        """Model and version, `none` where there is no predictor."""
+        return self.predictor.name if self.predictor else "none"
+
     def stale(self, model: str) -> bool:
         """Whether the pointer has moved since, or a failed load is due for another try."""
         return self.stamp != _stamp(model) or time.monotonic() > self.retry_at
@@ -90,6 +95,7 @@ class LiveModels:
         try:
             found = LoadedVersion(stamp, await asyncio.to_thread(_loaded, model))
             log.info("serving %s", found.predictor and found.predictor.name)
+            log.debug("%s: loaded in %.0f ms, in place of %s", model, 1000 * (time.perf_counter() - begun), before.name)
         except NotReady as error:
             found = LoadedVersion(stamp, None, str(error))
         except Exception as error:  # a broken version must not stop the one that serves
@@ -97,7 +103,7 @@ class LiveModels:
                 "the live version of %s can't be loaded: %s",
                 model,
                 error,
-                exc_info=not isinstance(error, Problem),
+                exc_info=not isinstance(error, Problem | OSError),
             )
             found = LoadedVersion(
                 stamp,

@@ -22,8 +22,10 @@ def of_model(model: str, curl: str, url: str, settings: Settings) -> list[str]:
     """Return a heading and curl commands for the live version, or how to get one. `curl` holds the credentials."""
     try:
         card = store.live(model) if store.current(model) is not None else None
-    except (Problem, OSError) as error:
+    except Problem as error:
         return [f"{model} can't be served: {error}"]
+    except OSError as error:
+        return [f"{model} can't be served: {error}. Make the store readable for this user, or set MODELS_DIR."]
     if card and card.features:
         return _of_version(card, curl, url, settings.training)
     if not settings.training:

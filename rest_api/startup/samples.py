@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ML.config.config import ROOT
-from ML.training.estimators import DATA, SOURCE
 from ML.versions.card import Card
+
+SOURCE, DATA = ROOT / "ML" / "src", ROOT / "ML" / "data"
 
 
 class Sample(NamedTuple):

@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
+from ML.config import environment
 from ML.config.config import ROOT, Settings, settings
 
 README = ROOT / "README.md"
+NO_FILE = {"PYTHON_DOTENV_DISABLED": "true"}
 
 
 @pytest.fixture
@@ -114,13 +116,13 @@ def test_a_variable_of_something_else_is_no_misspelt_setting(configure, name):
 
 def test_a_start_under_a_wrong_setting_ends_with_that_line_and_code_1():
     command = [sys.executable, "-m", "ML.training", "--bootstrap"]
-    found = subprocess.run(command, cwd=ROOT, env={"PORT": "x"}, capture_output=True, text=True, check=False)
+    found = subprocess.run(command, cwd=ROOT, env={"PORT": "x", **NO_FILE}, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout, found.stderr.count("\n")) == (1, "", 1)
 
 
 def test_a_default_model_that_there_is_not_stops_the_start(tmp_path):
     command = [sys.executable, "-m", "ML.training", "--bootstrap"]
-    environment = {"DEFAULT_MODEL": "clasifier", "MODELS_DIR": str(tmp_path)}
+    environment = {"DEFAULT_MODEL": "clasifier", "MODELS_DIR": str(tmp_path), **NO_FILE}
     found = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert found.returncode == 1 and "clasifier" in found.stderr and found.stderr.count("\n") == 1
 
@@ -175,7 +177,7 @@ def test_sizes_and_workers_follow_from_the_settings(configure):
 
 def test_nothing_else_reads_the_environment():
     files = [path for folder in ("ML", "rest_api") for path in (ROOT / folder).rglob("*.py")]
-    assert [path.name for path in files if re.search(r"os\.environ|getenv", path.read_text())] == ["config.py"]
+    assert [path.name for path in files if re.search(r"os\.environ|getenv", path.read_text())] == ["environment.py"]
 
 
 def test_every_setting_is_described_and_in_the_readmes_table():
@@ -212,3 +214,66 @@ def test_a_store_that_is_not_there_is_named_with_the_remedy(refusal, uri):
 def test_a_wrong_variable_is_one_plain_line(refusal, name, wrong):
     line = refusal(**{name: wrong})
     assert name in line and "\n" not in line
+
+
+@pytest.fixture
+def dotenv(configure, monkeypatch, tmp_path):
+    """The settings under a `.env` with this text: `dotenv("PORT=80", HOST="::")`."""
+    monkeypatch.delenv("PYTHON_DOTENV_DISABLED")
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+
+    def read(text, **variables):
+        (tmp_path / ".env").write_text(text)
+        return configure(**variables)
+
+    return read
+
+
+def test_settings_come_from_the_file_unless_the_environment_has_them(dotenv):
+    found = dotenv("# ours\nPORT=9000\nexport HOST='::1'\nSERVICE_PASS=\"a b#c\"\nLOG_FILE=\n", HOST="::")
+    assert (found.port, found.host, found.log_file) == (9000, "::", None)
+    assert found.service_pass.get_secret_value() == "a b#c" and not found.password_generated
+
+
+def test_an_empty_variable_counts_as_unset_beside_the_file(dotenv):
+    assert dotenv("PORT=9000", PORT="").port == 9000
+
+
+@pytest.mark.parametrize(
+    ("text", "part"), [("PORT=x", "PORT: "), ("SERVICE_PASSWORD=hush", "did you mean SERVICE_PASS")]
+)
+def test_a_mistake_in_the_file_is_one_plain_line(dotenv, text, part):
+    with pytest.raises(SystemExit) as caught:
+        dotenv(text)
+    assert part in caught.value.code and "\n" not in caught.value.code and "hush" not in caught.value.code
+
+
+def test_a_file_that_is_not_text_is_one_plain_line(dotenv, tmp_path):
+    (tmp_path / ".env").write_bytes(b"PORT=\xff")
+    with pytest.raises(SystemExit, match=r"Can't read .*\.env: ") as caught:
+        settings.cache_clear()
+        settings()
+    assert "\n" not in caught.value.code
+
+
+def test_the_file_is_ignored_where_python_dotenv_is_disabled(dotenv):
+    assert dotenv("PORT=9000", PYTHON_DOTENV_DISABLED="true").port == 8000
+
+
+def test_the_start_script_gets_the_values_quoted(dotenv, capsys):
+    dotenv("GUNICORN_CMD_ARGS=--threads 1\nPORT=9000\nSERVICE_PASS=a'b", PORT="80")
+    environment.main()
+    assert capsys.readouterr().out == "export GUNICORN_CMD_ARGS='--threads 1'\nexport SERVICE_PASS='a'\"'\"'b'\n"
+
+
+def test_the_example_sets_nothing_and_names_settings_only(dotenv):
+    text = (ROOT / ".env.example").read_text()
+    dotenv(text)
+    assert environment.unset_values() == {}
+    names = set(re.findall(r"^# ([A-Z_]+)=", text, re.MULTILINE))
+    assert names - {"GUNICORN_CMD_ARGS"} <= {name.upper() for name in Settings.model_fields}
+
+
+@pytest.mark.parametrize("name", [".gitignore", ".dockerignore"])
+def test_the_file_stays_out_of_commits_and_images(name):
+    assert re.search(r"^(\*\*/)?\.env$", (ROOT / name).read_text(), re.MULTILINE)
