@@ -1,6 +1,5 @@
 """Every setting, read once. Nothing else reads the environment (except libraries: OMP_*, OTEL_*, PROMETHEUS_*)."""
 
-import re
 import secrets
 import sys
 from functools import lru_cache
@@ -11,7 +10,7 @@ import joblib
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ML.config import environment, mistakes
+from ML.config import environment, mistakes, vertex
 from ML.config.setting_types import (
     PROTOCOLS,
     Hosts,
@@ -149,12 +148,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _platform(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Fill what is not set from the variables of Vertex AI."""
-        if given.get("aip_http_port"):
-            given = {"port": given["aip_http_port"]} | given
-        if given.get("aip_storage_uri") and "models_dir" not in given:
-            given = {"models_dir": _mounted(given["aip_storage_uri"]), "training": False} | given
-        return given
+        return vertex.defaults(given) | given
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -178,18 +172,6 @@ class Settings(BaseSettings):
     def password_generated(self) -> bool:
         """Whether SERVICE_PASS is unset, so that the password was generated."""
         return "service_pass" not in self.model_fields_set
-
-
-def _mounted(uri: str) -> Path:
-    """Return the folder of a URI: a path, file:// or gs://, whose buckets are mounted below /gcs. Raise ValueError."""
-    folder = Path(re.sub("^gs://", "/gcs/", uri.removeprefix("file://")))
-    if folder.is_dir():
-        return folder
-    remedy = "mount the bucket there" if uri.startswith("gs://") else "name a folder"
-    raise ValueError(
-        f"AIP_STORAGE_URI is {uri}, but {folder} is not a folder; {remedy}, or set MODELS_DIR, or leave the model's "
-        "artifacts out and put its versions into the image"
-    )
 
 
 @lru_cache
