@@ -22,7 +22,7 @@ from ML.config.setting_types import (
     Protocols,
     Route,
     UserName,
-)  # fmt: skip
+)
 
 ROOT = environment.ROOT
 
