@@ -22,7 +22,8 @@ def banner(listeners: Sequence[str], settings: Settings) -> str:
         f"User      {settings.service_user}",
         f"Password  {shown}",
         "",
-        *examples.of_model(settings.default_model, curl, url, settings),
+        # In quotes where a shell would read the brackets of an IPv6 address as a pattern.
+        *examples.of_model(settings.default_model, curl, shlex.quote(url), settings),
     ]
     return "\n" + "\n".join(lines) + "\n"
 

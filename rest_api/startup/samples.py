@@ -45,8 +45,13 @@ def of_version(card: Card) -> Sample | None:
 def _sample(train: Path, target: str) -> Sample | None:
     test = train.with_name("test.csv")
     held_out = train.name == "train.csv" and _header(train) == _header(test)
-    paths = [str(path.relative_to(ROOT)) for path in (train, test if held_out else train)]
-    return Sample(*paths, target) if train.is_file() else None
+    if not train.is_file():
+        return None
+    return Sample(_short(train), _short(test if held_out else train), target)
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
 def _header(path: Path) -> set[str]:

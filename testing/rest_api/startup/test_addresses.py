@@ -30,7 +30,7 @@ def test_a_taken_port_is_named_with_the_remedy(taken):
 
 @pytest.mark.parametrize("host", ["198.51.100.7", "no.such.host.invalid", "2001:db8::7"])
 def test_an_address_of_no_interface_is_named_with_the_remedy(host):
-    line = addresses.problem([(host, 8000)])
+    line = str(addresses.problem([(host, 8000)]))
     assert host in line and "Set HOST to" in line and "\n" not in line
 
 
@@ -39,4 +39,4 @@ def test_a_port_that_only_root_may_use_is_named_with_the_remedy(monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(socket.socket, "bind", refuse)
-    assert "Set PORT to a number above 1023" in addresses.problem([("127.0.0.1", 80)])
+    assert "Set PORT to a number above 1023" in str(addresses.problem([("127.0.0.1", 80)]))
