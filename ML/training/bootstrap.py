@@ -53,6 +53,10 @@ def _is_current(model: str, path: Path, target_variable: str) -> bool:
 
 def _check_store() -> None:
     folder = settings().models_dir
+    if folder.exists() and not folder.is_dir():
+        sys.exit(
+            f"The model store {folder} can't be written by user {os.getuid()}: it is not a folder. Set MODELS_DIR."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".writable.{os.getpid()}"

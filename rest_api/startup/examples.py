@@ -28,8 +28,10 @@ def of_model(model: str, curl: str, url: str, settings: Settings) -> list[str]:
         return [f"{model} can't be served: {error}. Make the store readable for this user, or set MODELS_DIR."]
     if card and card.features:
         return _of_version(card, curl, url, settings.training)
+    folder = settings.models_dir
+    if folder.exists() and not folder.is_dir():
+        return [f"No version of {model} is live: {folder} is not a folder. Set MODELS_DIR."]
     if not settings.training:
-        folder = settings.models_dir
         where = f"in {folder}" if folder.is_dir() else f"because {folder} does not exist"
         return [
             f"No version of {model} is live, {where}, and this server does not train (TRAINING=off).",

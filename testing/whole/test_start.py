@@ -1,5 +1,7 @@
 """The real start script: what it prints, which settings it takes, and the one line with which it refuses to start."""
 
+import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -32,9 +34,14 @@ def started(server: Server) -> Iterator[str]:
         process.wait(60)
 
 
-def refused(server: Server) -> str:
-    """The line with which a start ends; there is no traceback, and nothing else but what gunicorn logs."""
-    command = [server.project / "gunicorn" / "start-server.sh"]
+def refused(server: Server, capabilities: str = "") -> str:
+    """The line with which a start ends; there is no traceback, and nothing else but what gunicorn logs.
+
+    Where root runs the tests, these of its capabilities are taken away: `-dac_override,-dac_read_search`.
+    """
+    command = [str(server.project / "gunicorn" / "start-server.sh")]
+    if capabilities and os.getuid() == 0:
+        command = ["setpriv", "--inh-caps", capabilities, "--bounding-set", capabilities, *command]
     run: Run = subprocess.run(command, env=server.environment, capture_output=True, text=True, timeout=60)
     assert run.returncode == 1, run.stdout + run.stderr
     lines = [line for line in run.stderr.splitlines() if "[INFO] Starting gunicorn" not in line]
@@ -142,6 +149,26 @@ def test_a_store_that_can_not_be_written_is_one_line_with_the_remedy(folder: str
     server = Server(ROOT, tmp_path / "models", MODELS_DIR=folder)
     line = refused(server)
     assert folder in line and "MODELS_DIR" in line
+
+
+WITHOUT_RIGHTS = "-dac_override,-dac_read_search"
+needs_rights = pytest.mark.skipif(os.getuid() == 0 and not shutil.which("setpriv"), reason="root may do everything")
+
+
+@needs_rights
+@pytest.mark.parametrize("mode", [0o000, 0o555])
+def test_a_store_of_another_user_is_one_line_with_the_remedy(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "models").mkdir(mode=mode)
+    line = refused(Server(ROOT, tmp_path / "models"), WITHOUT_RIGHTS)
+    assert str(tmp_path / "models") in line and f"ser {os.getuid()}" in line and "MODELS_DIR" in line
+
+
+@needs_rights
+def test_versions_of_another_user_are_one_line_with_the_remedy(store: Path) -> None:
+    (store / "classifier").chmod(0o000)
+    line = refused(Server(ROOT, store), WITHOUT_RIGHTS)
+    (store / "classifier").chmod(0o755)
+    assert str(store / "classifier") in line and "MODELS_DIR" in line
 
 
 def test_a_store_that_is_not_there_is_named_where_nothing_trains(tmp_path: Path) -> None:
