@@ -21,11 +21,15 @@ YOURS = Sample("TABLE.csv", "TABLE.csv", "TARGET")
 def of_model(model: str, curl: str, url: str, settings: Settings) -> list[str]:
     """Return a heading and curl commands for the live version, or how to get one. `curl` holds the credentials."""
     try:
-        card = store.live(model) if store.current(model) is not None else None
+        return _of_model(model, curl, url, settings)
     except Problem as error:
         return [f"{model} can't be served: {error}"]
     except OSError as error:
         return [f"{model} can't be served: {error}. Make the store readable for this user, or set MODELS_DIR."]
+
+
+def _of_model(model: str, curl: str, url: str, settings: Settings) -> list[str]:
+    card = store.live(model) if store.current(model) is not None else None
     if card and card.features:
         return _of_version(card, curl, url, settings.training)
     folder = settings.models_dir
