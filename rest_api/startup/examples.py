@@ -32,15 +32,8 @@ def _of_model(model: str, curl: str, url: str, settings: Settings) -> list[str]:
     card = store.live(model) if store.current(model) is not None else None
     if card and card.features:
         return _of_version(card, curl, url, settings.training)
-    folder = settings.models_dir
-    if folder.exists() and not folder.is_dir():
-        return [f"No version of {model} is live: {folder} is not a folder. Set MODELS_DIR."]
-    if not settings.training:
-        where = f"in {folder}" if folder.is_dir() else f"because {folder} does not exist"
-        return [
-            f"No version of {model} is live, {where}, and this server does not train (TRAINING=off).",
-            "Set MODELS_DIR to the store of a server that trains, or set TRAINING=on.",
-        ]
+    if reason := _no_training(settings):
+        return [f"No version of {model} is live: {reason}"]
     sample = samples.of_model(model) or YOURS
     yours = "; TABLE.csv stands for your file, TARGET for the column to predict" if sample is YOURS else ""
     return [
@@ -49,8 +42,20 @@ def _of_model(model: str, curl: str, url: str, settings: Settings) -> list[str]:
     ]
 
 
+def _no_training(settings: Settings) -> str | None:
+    """Return why this server can't train a version either, and what to do."""
+    folder = settings.models_dir
+    if folder.exists() and not folder.is_dir():
+        return f"{folder} is not a folder. Set MODELS_DIR to one."
+    if settings.training:
+        return None
+    store = "has none" if folder.is_dir() else "does not exist"
+    return f"{folder} {store}, and TRAINING is off. Set MODELS_DIR to a store with versions, or set TRAINING=on."
+
+
 def _of_version(card: Card, curl: str, url: str, training: bool) -> list[str]:
-    sample = samples.of_version(card) or YOURS._replace(target=card.target_variable)
+    target = card.target_variable if card.target_variable.isprintable() else YOURS.target
+    sample = samples.of_version(card) or Sample(YOURS.train, YOURS.test, target)
     yours = " (TABLE.csv stands for yours)" if sample.train == YOURS.train else ""
     lines = [
         f"{'Train, predict' if training else 'Predict'} a file{yours}, predict a row:",
