@@ -38,8 +38,8 @@ def speed(found: dict[str, Any]) -> list[str]:
     rate, p50 = _figure(pick(rows, connections=32), "rate", ",.0f"), _figure(pick(rows, connections=1), "p50", ".2f")
     times = next((each.found.median for each in ratios(found) if each.measure == BEST and each.found), 0)
     return [
-        f"One worker answers {rate} requests a second, each a row of JSON for a support vector machine: {times:.2g} times",
-        f"as many as the best of {len(PEERS)} other model servers. With one caller, an answer takes {p50} ms",
+        f"One worker answers {rate} requests a second, each a row of JSON for a support vector machine: {times:.2g}",
+        f"times as many as the best of {len(PEERS)} other model servers. With one caller, an answer takes {p50} ms",
         "(median). Credentials, schema checks and logs are on.",
     ]
 
