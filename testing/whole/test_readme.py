@@ -28,20 +28,17 @@ def test_every_setting_is_in_the_table_as_it_is() -> None:
 
 
 @pytest.fixture(scope="module")
-def server(serve: Callable[..., Server]) -> Server:
+def newcomer(serve: Callable[..., Server]) -> Server:
     """A server as a newcomer has it."""
     return serve()
 
 
 @pytest.fixture
-def samples(server: Server) -> Server:
-    """The same server with nothing but the sample models, which is where each page starts."""
-    for model in "classifier", "regressor":
-        server.client.put(f"/models/{model}/current", json={"version": 1}).raise_for_status()
-        for card in server.client.get(f"/models/{model}/versions").json():
-            if card["version"] != 1:
-                server.client.delete(f"/models/{model}/versions/{card['version']}").raise_for_status()
-    return server
+def reader(request: pytest.FixtureRequest, page: Path) -> Server:
+    """The server of a page's reader. Pages that train have one of their own, as they name the new version's number."""
+    if any("/train_model" in command for command in commands(page)):
+        return request.getfixturevalue("serve")()
+    return request.getfixturevalue("server")
 
 
 def runnable(command: str, server: Server, folder: Path) -> str:
@@ -54,12 +51,12 @@ def runnable(command: str, server: Server, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if set(commands(page)) - set(ELSEWHERE)], ids=path_of)
-def test_every_command_of_a_page_runs_in_order(samples: Server, page: Path, tmp_path: Path) -> None:
+def test_every_command_of_a_page_runs_in_order(reader: Server, page: Path, tmp_path: Path) -> None:
     # The options of a `make test` above must not reach `make load`.
-    environment = {name: value for name, value in samples.environment.items() if not name.startswith("MAKE")}
+    environment = {name: value for name, value in reader.environment.items() if not name.startswith("MAKE")}
     for command in [command for command in commands(page) if command not in ELSEWHERE]:
         run = subprocess.run(
-            ["bash", "-c", runnable(command, samples, tmp_path)],
+            ["bash", "-c", runnable(command, reader, tmp_path)],
             cwd=ROOT,
             env=environment,
             capture_output=True,
@@ -85,16 +82,16 @@ def test_the_estimator_of_the_readme_trains(fork: Callable[..., Path], tmp_path:
     assert (tmp_path / "forest" / "current").read_text().strip() == "1"
 
 
-def test_the_banner_shows_commands_that_run_and_no_given_password(server: Server) -> None:
-    lines = [line for line in server.log.splitlines() if line.startswith("curl")]
+def test_the_banner_shows_commands_that_run_and_no_given_password(newcomer: Server) -> None:
+    lines = [line for line in newcomer.log.splitlines() if line.startswith("curl")]
     assert len(lines) == 3
     for line in lines:
         run = subprocess.run(
-            ["bash", "-c", f"{line} -sS --fail"], cwd=ROOT, env=server.environment, capture_output=True, check=False
+            ["bash", "-c", f"{line} -sS --fail"], cwd=ROOT, env=newcomer.environment, capture_output=True, check=False
         )
         assert run.returncode == 0, line
-    assert PASSWORD not in server.log
-    assert f"{server.url}/docs" in server.log
+    assert PASSWORD not in newcomer.log
+    assert f"{newcomer.url}/docs" in newcomer.log
 
 
 def test_a_made_up_password_is_printed_and_works(serve: Callable[..., Server]) -> None:
