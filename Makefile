@@ -11,7 +11,7 @@ PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults test-soak check format load benchmark lock image clean
+.PHONY: help run test test-faults test-soak check format docs load benchmark lock image clean
 
 help:  ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -42,6 +42,9 @@ format: $(VENV)/testing  ## Format, and mend what lint can
 	@$(BIN)/python -m ruff check --fix-only --quiet .
 	@$(BIN)/python -m ruff format --quiet .
 
+docs: $(VENV)/docs  ## Build the documentation with the API reference into site/; a broken link fails
+	@$(BIN)/python -m mkdocs build --strict --quiet
+
 load: $(VENV)/testing  ## Fire N=1000 predictions at the running server
 	@eval "$$($(BIN)/python -m ML.config.environment)"; $(BIN)/python testing/async_predictions.py $(N) $(ARGS)
 
@@ -50,7 +53,7 @@ benchmark: $(BIN)/python  ## Compare with other servers, in half an hour; ARGS="
 
 lock: $(VENV)/lock/bin/uv  ## Renew constraints.txt: the newest versions that suit all of Python 3.11-3.13
 	@$(VENV)/lock/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
-	    --no-header --annotation-style line --output-file .constraints requirements.txt testing/requirements.txt
+	    --no-header --annotation-style line --output-file .constraints requirements.txt testing/requirements.txt docs/requirements.txt
 	@{ echo "# The lock, for Python 3.11-3.13. Do not edit: change requirements.txt, then \`make lock\`."; cat .constraints; } > constraints.txt
 	@rm .constraints
 
@@ -58,7 +61,7 @@ image:  ## Build the container image fast-api-ml
 	docker build -t fast-api-ml .
 
 clean:  ## Remove what the other commands made, but no model
-	rm -rf $(VENV) testing/*/.environments .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache testing/artifacts
+	rm -rf $(VENV) testing/*/.environments .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache testing/artifacts site
 	find ML rest_api testing -name __pycache__ -prune -exec rm -rf {} +
 
 # The environment. Each target is a stamp file, newer than the requirements that it was installed from.
@@ -71,6 +74,11 @@ $(VENV)/runtime: requirements.txt constraints.txt $(BIN)/python
 $(VENV)/testing: testing/requirements.txt $(VENV)/runtime
 	@echo "Installing testing/requirements.txt ..."
 	@$(PIP) install -r testing/requirements.txt -c constraints.txt
+	@touch $@
+
+$(VENV)/docs: docs/requirements.txt constraints.txt $(BIN)/python
+	@echo "Installing docs/requirements.txt ..."
+	@$(PIP) install -r docs/requirements.txt -c constraints.txt
 	@touch $@
 
 $(VENV)/lock/bin/uv: $(BIN)/python

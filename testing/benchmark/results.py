@@ -1,4 +1,4 @@
-"""The results on disk: results.json, and what is made of it: results.md, results.svg and two parts of the README."""
+"""The results on disk: results.json, and what is made of it: results.md, results.svg, parts of two pages."""
 
 import json
 import subprocess
@@ -33,7 +33,7 @@ class Results:
         print("\n" + "\n".join(report.ratio_table(ratios(self.found))))
         self.plot()
         if self.folder == FOLDER:
-            readme.FILE.write_text(readme.renewed(readme.FILE.read_text(), self.found))
+            readme.publish(self.found)
 
     def plot(self) -> None:
         """Throughput and p99 at 32 connections. No plot where matplotlib can't be had."""

@@ -28,9 +28,9 @@ def found(rows: Rows) -> dict[str, Any]:
     return {each.measure: each for each in ratios({"measured": rows}) if each.found}
 
 
-def test_the_readme_shows_the_results_that_are_kept() -> None:
-    text = readme.FILE.read_text()
-    assert readme.renewed(text, KEPT) == text
+def test_readme_and_docs_show_the_results_that_are_kept() -> None:
+    for file in readme.README, readme.PERFORMANCE:
+        assert readme.renewed(file, KEPT) == file.read_text()
     assert (FOLDER / "results.md").read_text() == report.page(KEPT)
     assert "fast-ml" in (FOLDER / "results.svg").read_text()
 

@@ -9,7 +9,7 @@ import pytest
 from ML.config import environment
 from ML.config.config import ROOT, Settings, settings
 
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "settings.md"
 NO_FILE = {"PYTHON_DOTENV_DISABLED": "true"}
 
 
@@ -180,9 +180,9 @@ def test_nothing_else_reads_the_environment():
     assert [path.name for path in files if re.search(r"os\.environ|getenv", path.read_text())] == ["environment.py"]
 
 
-def test_every_setting_is_described_and_in_the_readmes_table():
+def test_every_setting_is_described_and_in_the_table_of_the_docs():
     """Each row begins with | `NAME` |; more names than settings there are would be misspelt ones."""
-    rows = re.findall(r"^\| `([A-Z][A-Z_]+)` ", README.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z][A-Z_]+)` ", PAGE.read_text(), re.MULTILINE)
     assert set(rows) >= {name.upper() for name in Settings.model_fields}
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 

@@ -1,4 +1,4 @@
-"""The README tells the truth: every command runs, every setting is in its table."""
+"""README and docs/ tell the truth: every command runs, every setting is in the table."""
 
 import os
 import re
@@ -6,57 +6,92 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx2 as httpx
 import pytest
+from pages import ELSEWHERE, PAGES, README, commands, path_of
 from server import PASSWORD, ROOT, Server
 
 from ML.config.config import Settings
 
-README = (ROOT / "README.md").read_text()
-COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+SETTINGS = ROOT / "docs" / "settings.md"
 ADDRESS = "http://127.0.0.1:8000"
 
 
 def test_every_setting_is_in_the_table_as_it_is() -> None:
-    table = dict(re.findall(r"^\| `([A-Z_]+)` \| .*? \| (.*) \|$", README, re.MULTILINE))
+    table = dict(re.findall(r"^\| `([A-Z_]+)` \| .*? \| (.*) \|$", SETTINGS.read_text(), re.MULTILINE))
     assert table == {name.upper(): field.description for name, field in Settings.model_fields.items()}
 
 
 @pytest.fixture(scope="module")
-def server(serve: Callable[..., Server]) -> Server:
+def newcomer(serve: Callable[..., Server]) -> Server:
     """A server as a newcomer has it."""
     return serve()
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("curl")])
-def test_every_curl_line_answers(server: Server, command: str) -> None:
-    words = command.replace(ADDRESS, server.url)
-    run = subprocess.run(
-        ["bash", "-c", f"{words} -sS --fail-with-body"],
-        cwd=ROOT,
-        env=server.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def reader(request: pytest.FixtureRequest, page: Path) -> Server:
+    """The server of a page's reader. Pages that train have one of their own, as they name the new version's number."""
+    if any("/train_model" in command for command in commands(page)):
+        return request.getfixturevalue("serve")()
+    return request.getfixturevalue("server")
+
+
+def runnable(command: str, server: Server, folder: Path) -> str:
+    """Return the command for this server: another port, this environment, and no file left in the repository."""
+    command = command.replace(ADDRESS, server.url).replace("load.html", str(folder / "load.html"))
+    if command.startswith("make "):  # it runs in an environment that is installed
+        command = command.replace("make ", "make --old-file .venv/testing ", 1)
+    command = command.replace(".venv/bin/python", sys.executable)
+    return f"{command} -sS --fail-with-body" if command.startswith("curl ") else command
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if set(commands(page)) - set(ELSEWHERE)], ids=path_of)
+def test_every_command_of_a_page_runs_in_order(reader: Server, page: Path, tmp_path: Path) -> None:
+    # The options of a `make test` above must not reach `make load`.
+    environment = {name: value for name, value in reader.environment.items() if not name.startswith("MAKE")}
+    for command in [command for command in commands(page) if command not in ELSEWHERE]:
+        run = subprocess.run(
+            ["bash", "-c", runnable(command, reader, tmp_path)],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, f"{command}\n{run.stdout}{run.stderr}"
+        assert run.stdout or "-X DELETE" in command, command
+
+
+def test_commands_that_run_elsewhere_are_on_a_page_and_their_tests_exist() -> None:
+    assert set(ELSEWHERE) <= {command for page in PAGES for command in commands(page)}
+    assert [file for file in ELSEWHERE.values() if not (ROOT / file).is_file()] == []
+
+
+def test_the_estimator_of_the_readme_trains(fork: Callable[..., Path], tmp_path: Path) -> None:
+    (source,) = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+    environment = {**os.environ, "MODELS_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "ML.training", "forest", "ML/data/train.csv", "species"]
+    project = fork(forest=source)
+    run = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.startswith(("{", "[")) or (run.stdout, "-X DELETE" in command) == ("", True)
+    assert (tmp_path / "forest" / "current").read_text().strip() == "1"
 
 
-def test_the_banner_shows_commands_that_run_and_no_given_password(server: Server) -> None:
-    lines = [line for line in server.log.splitlines() if line.startswith("curl")]
+def test_the_banner_shows_commands_that_run_and_no_given_password(newcomer: Server) -> None:
+    lines = [line for line in newcomer.log.splitlines() if line.startswith("curl")]
     assert len(lines) == 3
     for line in lines:
         run = subprocess.run(
-            ["bash", "-c", f"{line} -sS --fail"], cwd=ROOT, env=server.environment, capture_output=True, check=False
+            ["bash", "-c", f"{line} -sS --fail"], cwd=ROOT, env=newcomer.environment, capture_output=True, check=False
         )
         assert run.returncode == 0, line
-    assert PASSWORD not in server.log
-    assert f"{server.url}/docs" in server.log
+    assert PASSWORD not in newcomer.log
+    assert f"{newcomer.url}/docs" in newcomer.log
 
 
 def test_a_made_up_password_is_printed_and_works(serve: Callable[..., Server]) -> None:
@@ -67,9 +102,10 @@ def test_a_made_up_password_is_printed_and_works(serve: Callable[..., Server]) -
     assert answers == {200}
 
 
-def test_make_targets_of_the_readme_exist() -> None:
+def test_make_targets_of_the_pages_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert {command.split()[1] for command in COMMANDS if command.startswith("make ")} <= targets
+    text = "\n".join(page.read_text() for page in PAGES)
+    assert set(re.findall(r"(?:^ *|`)make ([a-z-]+)", text, re.MULTILINE)) <= targets
 
 
 @pytest.mark.skipif(not os.environ.get("CI"), reason="installs everything anew; runs in CI")
