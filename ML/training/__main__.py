@@ -19,7 +19,7 @@ log = logging.getLogger("fast_ml.training")
 
 def _job(model: str, version: int) -> None:
     """Trains a version that a server claimed. Its card says how it went, or, where that can't be written, its code."""
-    importlib.import_module("ML.training.fitting")  # before its time is measured, and before it steps back
+    importlib.import_module("ML.training.stages.sequence")  # before its time is measured, and before it steps back
     process.obey_limits(model, version)
     try:
         train(store.read(model, version))

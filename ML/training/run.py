@@ -13,17 +13,15 @@ log = logging.getLogger("fast_ml.training")
 
 
 def train(card: Card) -> Card:
-    """Trains the version that a card claims, from the table in its folder; the card of the published version.
+    """Train a claimed version from the table in its folder, and return the card of the published version.
 
-    Whatever happens, the card says it: a failed one holds the message, and its folder nothing else.
+    If it fails, the card in the store has the reason, the folder's other files are deleted, and the error is raised.
     """
-    from ML.training import fitting  # scikit-learn takes two seconds, which a start with nothing to train is spared
+    from ML.training.stages import job, sequence  # scikit-learn takes two seconds to import; most starts train nothing
 
-    upload = store.folder(card.model, card.version) / store.UPLOAD
     try:
-        data = upload.read_bytes()
-        upload.unlink()
-        fitting.fit(card, data)
+        for step in sequence.run(job.start(card, _take_upload(card))):
+            card = step.card
         live = store.publish(card)
     except Exception as error:
         if not isinstance(error, Problem):
@@ -34,8 +32,16 @@ def train(card: Card) -> Card:
     return card
 
 
+def _take_upload(card: Card) -> bytes:
+    """Return the uploaded table, and delete its file."""
+    upload = store.folder(card.model, card.version) / store.UPLOAD
+    data = upload.read_bytes()
+    upload.unlink()
+    return data
+
+
 def run(model: str, data: bytes, target_variable: str, origin: Origin, force: bool = False) -> Card:
-    """Trains one version now, in this process. Raises Conflict where another training of the model is under way."""
+    """Train one version now, in this process. Raise NotFound, and Conflict if the model is already in training."""
     estimators.check(model)
     with training_lock(model):
         return run_locked(model, data, target_variable, origin, force)

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from ML.config.config import ROOT, settings
 from ML.errors import Problem
 from ML.prediction import loading
-from ML.training import estimators, failures, fitting, memory, process
+from ML.training import estimators, failures, memory, process
 from ML.training.lock import claim, training_lock
+from ML.training.stages import read
 from ML.versions import store
 from ML.versions.card import Card
 from rest_api.http import work
@@ -85,7 +86,7 @@ async def begin(model: str, data: bytes, target: str, force: bool) -> Job:
     Raises NotFound, Invalid, TooLarge, Conflict while another training of the model runs, and StoreUnwritable.
     """
     estimators.check(model)
-    await work.run(max(work.size_of(data), work.INLINE_BYTES + 1), fitting.check, model, data, target)
+    await work.run(max(work.size_of(data), work.INLINE_BYTES + 1), read.check, model, data, target)
     found = None if force else await asyncio.to_thread(_find_same_upload, model, data, target)
     if found:
         return Job(found, None)

@@ -45,7 +45,7 @@ class Fitted(NamedTuple):
 
 def fitted(model, table, task):
     """The model after a fit to the table's columns but `y`, with gaps allowed where a training allows them."""
-    from ML.training.fitting import _with_gaps
+    from ML.training.stages import gaps
 
     names = [name for name in table if name != "y"]
     wanted = target_learning.learn("y", table["y"], task)
@@ -57,7 +57,7 @@ def fitted(model, table, task):
         wanted = wanted.model_copy(update={"classes": classes})
     card = Card(model="m", version=1, origin="command", target_variable="y", created=datetime.now(UTC),
                 features=features, target=wanted, probabilities=hasattr(model, "predict_proba"))  # fmt: skip
-    columns = _with_gaps(predictor.make(card, model), X)
+    columns = gaps.learn(predictor.make(card, model), X)
     card.features = features.model_copy(update={"columns": columns})
     return Fitted(predictor.make(card, model), X)
 

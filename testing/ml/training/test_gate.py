@@ -108,13 +108,13 @@ def test_a_difference_that_may_be_chance_holds_nothing_back(empty):
     """Three rows of fourteen are 21 %, and three rows."""
     for lost, told_apart in ((1, False), (3, False), (6, True)):
         right = np.arange(14) >= lost
-        error = gate._error(lambda chosen, right=right: float(1 - right[chosen].mean()), 14)
+        error = gate.standard_error(lambda chosen, right=right: float(1 - right[chosen].mean()), 14)
         assert (lost / 14 > gate.BEYOND_CHANCE * error) == told_apart
 
 
 def test_the_standard_error_is_that_of_a_mean():
     values = np.random.default_rng(0).normal(size=2000)
-    found = gate._error(lambda chosen: float(values[chosen].mean()), len(values))
+    found = gate.standard_error(lambda chosen: float(values[chosen].mean()), len(values))
     assert found == pytest.approx(1 / np.sqrt(2000), rel=0.4)
 
 
