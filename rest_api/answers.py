@@ -6,8 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ML.errors import Conflict, NotFound
 from ML.prediction.answers import Answer
-from ML.training import estimators
-from ML.versions import progress, store
+from ML.versions import progress, provenance, store
 from ML.versions.card import Card, Comparison
 
 Label = bool | int | float | str | None
@@ -91,7 +90,7 @@ class CardView(Card):
             status=progress.status(card, live),
             done=progress.done(card),
             elapsed_seconds=progress.elapsed(card),
-            code_changed=live and estimators.outdated(card.source),
+            code_changed=live and provenance.outdated(card.source),
             example=next(iter(card.features.examples()), None) if card.features else None,
         )
 

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from ML.config.config import settings
 from ML.errors import Problem
-from ML.training import estimators
+from ML.versions import catalog
 from rest_api.docs import routes as docs
 from rest_api.http.errors import Errors
 from rest_api.http.hot_paths import HotPaths
@@ -56,7 +56,7 @@ async def lifespan(app: "Application") -> AsyncIterator[None]:
     first = settings().default_model
     with suppress(Problem):
         await app.live.take(first)
-    others = asyncio.create_task(_load(app.live, [name for name in estimators.names() if name != first]))
+    others = asyncio.create_task(_load(app.live, [name for name in catalog.names() if name != first]))
     yield
     others.cancel()
     app.batches.close()

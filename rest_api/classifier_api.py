@@ -6,8 +6,8 @@ from fastapi import APIRouter, Header, Path, Request, Response
 
 from ML.config.config import settings
 from ML.prediction import loading
-from ML.training import estimators, failures
-from ML.versions import store
+from ML.training import failures
+from ML.versions import catalog, publishing, retention, store
 from rest_api.answers import CardView, Health, ModelView, Prediction, Promotion, TablePrediction, Training
 from rest_api.application import create_app
 from rest_api.http import bodies
@@ -93,43 +93,43 @@ async def predict_with(request: Request) -> Response:
 @models.get("/models", summary="All models with their live versions")
 def list_models() -> list[ModelView]:
     """What each model learned and how well it does; `live` is null where nothing is trained yet."""
-    return [ModelView.of(name) for name in estimators.names()]
+    return [ModelView.of(name) for name in catalog.names()]
 
 
 @models.get("/models/{model}", summary="The live version of a model")
 def show_model(model: str) -> ModelView:
     """Columns, example, metrics and version."""
-    return ModelView.of(estimators.check(model))
+    return ModelView.of(catalog.check(model))
 
 
 @models.get("/models/{model}/versions", summary="All versions of a model, newest first")
 def list_versions(model: str) -> list[CardView]:
     """Those in training and failed ones included."""
-    return [CardView.of(failures.mark_if_dead(card)) for card in store.cards(estimators.check(model))]
+    return [CardView.of(failures.mark_if_dead(card)) for card in store.cards(catalog.check(model))]
 
 
 @models.get("/models/{model}/versions/{version}", summary="One version")
 def show_version(model: str, version: Version) -> CardView:
     """Its card: status, stage, share done, columns, metrics, how many rows were held out, what went wrong."""
-    return CardView.of(failures.mark_if_dead(store.read(estimators.check(model), version)))
+    return CardView.of(failures.mark_if_dead(store.read(catalog.check(model), version)))
 
 
 @models.delete("/models/{model}/versions/{version}", status_code=204, summary="Delete a version, or stop its training")
 def delete_version(model: str, version: Version) -> None:
     """One in training is stopped, and its card says so; the live one stays: 409."""
-    card = failures.mark_if_dead(store.read(estimators.check(model), version))
+    card = failures.mark_if_dead(store.read(catalog.check(model), version))
     with jobs.store_errors():
         if card.state == "training" and failures.stop(model, version):
             return
-        store.delete(model, version)
+        retention.delete(model, version)
 
 
 @models.put("/models/{model}/current", summary="Make a version live: promote or roll back")
 def promote(request: Request, model: str, wanted: Promotion) -> CardView:
     """Every worker answers with it from its next request on. It is loaded once first, so a broken one is refused."""
-    loading.load(estimators.check(model), wanted.version)
+    loading.load(catalog.check(model), wanted.version)
     with jobs.store_errors():
-        card = store.promote(model, wanted.version)
+        card = publishing.promote(model, wanted.version)
     request.scope["log"].version = f"{model}/{wanted.version}"
     return CardView.of(card)
 

@@ -79,7 +79,7 @@ def _compiled(card: Card, original: Predictor, X: pd.DataFrame, path: Path) -> C
     assert card.features
     data, thresholds = converted(card, original.model)
     path.write_bytes(data)
-    result = Compiled(file=FILE, sha256=model_file.seal(path), runtime=onnx_session.installed())
+    result = Compiled(file=FILE, sha256=model_file.sync_and_hash(path), runtime=onnx_session.installed())
     candidate = _loaded(card, result, path)
     sample = repeated([X.iloc[:1000, place].tolist() for place in range(X.shape[1])], 1000)
     row_seconds = best_seconds(original, sample) / len(sample[0])

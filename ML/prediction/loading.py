@@ -8,7 +8,7 @@ from ML.errors import Conflict
 from ML.prediction import arrays, onnx_session, predictor
 from ML.prediction.answers import same
 from ML.prediction.predictor import Predictor
-from ML.versions import model_file, store
+from ML.versions import files, model_file, store
 from ML.versions.card import Card
 
 log = logging.getLogger("fast_ml.predictor")
@@ -20,7 +20,7 @@ def load(name: str, version: int) -> Predictor:
     Raise NotFound; Conflict if the version is not ready, was changed or answers differently; Untrusted.
     """
     card = store.read_ready(name, version)
-    folder = store.folder(name, version)
+    folder = files.folder(name, version)
     if compiled := _compiled(card, folder):
         return compiled
     model = model_file.load(folder / card.file, card.sha256)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ML.config.config import settings
 from ML.errors import Problem
-from ML.training import estimators, failures, process
+from ML.training import failures, process
 from ML.training.bootstrap import bootstrap
 from ML.training.run import run, train
-from ML.versions import store
+from ML.versions import catalog, store
 
 log = logging.getLogger("fast_ml.training")
 
@@ -47,7 +47,7 @@ def main() -> None:
         _job(given.model, given.job)
         return
     if given.seal:
-        for model in estimators.names():
+        for model in catalog.names():
             log.info("%s: sealed versions: %s", model, store.seal_unsealed(model) or "none")
         return
     if not given.bootstrap and not given.target:
@@ -56,7 +56,7 @@ def main() -> None:
         if not given.bootstrap:
             run(given.model, given.table.read_bytes(), given.target, "command", given.force)
         elif settings().training:
-            for model in estimators.names():
+            for model in catalog.names():
                 failures.clear_at_start(model)
                 bootstrap(model) if settings().bootstrap else None
     except PermissionError as error:

@@ -9,7 +9,7 @@ from ML.config.config import settings
 from ML.errors import Problem
 from ML.training import estimators, failures, process
 from ML.training.run import run_locked
-from ML.versions import store
+from ML.versions import files, provenance, store
 
 log = logging.getLogger("fast_ml.training")
 
@@ -25,7 +25,7 @@ def bootstrap(model: str) -> None:
         return
     _check_store()
     # Another server that starts on the same store may be at it.
-    with store.locked(model, process.LOCK):
+    with files.locked(model, process.LOCK):
         failures.fail_dead(model)
         if not _is_current(model, *sample):
             run_locked(model, sample[0].read_bytes(), sample[1], "sample", force=True)
@@ -39,13 +39,13 @@ def _is_current(model: str, path: Path, target_variable: str) -> bool:
     except Problem as error:  # the other models, and a new training of this one, still work
         log.error("%s", error)
         return True
-    if card.origin != "sample" and card.source != estimators.code():
+    if card.origin != "sample" and card.source != provenance.code():
         log.warning(
             "ML/src has changed since %s/%s, which came by %s and so stays; train it again", model, live, card.origin
         )
     if card.origin != "sample":
         return True
-    same = card.fingerprint == estimators.fingerprint(path.read_bytes(), target_variable)
+    same = card.fingerprint == provenance.fingerprint(path.read_bytes(), target_variable)
     changed = "none of its sample, ML/src and libraries has" if same else "its sample, ML/src or a library has"
     log.debug("%s/%s: %s changed since it was trained", model, live, changed)
     return same

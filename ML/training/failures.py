@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from ML.config.config import settings
 from ML.errors import Conflict, Problem
 from ML.training import process
-from ML.versions import store
+from ML.versions import files, retention, store
 from ML.versions.card import Card
 
 log = logging.getLogger("fast_ml.training")
@@ -61,7 +61,7 @@ def fail(card: Card, error: Exception) -> None:
     card.state, card.ended, card.error_status = "failed", datetime.now(UTC), getattr(error, "status", 500)
     card.error = error.detail if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
     try:
-        store.strip(card.model, card.version)
+        retention.strip(card.model, card.version)
         store.write(card)
     except FileNotFoundError:  # somebody deleted the folder
         pass
@@ -76,7 +76,7 @@ def mark_if_dead(card: Card, code: int | None = None) -> Card:
     """
     if card.state == "ready" or (card.state == "failed" and code is None):
         return card
-    with suppress(BlockingIOError), store.locked(card.model, process.LOCK, wait=False):
+    with suppress(BlockingIOError), files.locked(card.model, process.LOCK, wait=False):
         card = store.read(card.model, card.version)
         if card.state == "training" or (code is not None and card.error == str(_reason(card, None))):
             fail(card, _reason(card, code))
@@ -88,13 +88,13 @@ def fail_dead(model: str) -> None:
     for card in store.cards(model):
         if card.state == "training":
             fail(card, _reason(card, None))
-    store.clear(model)
+    retention.clear(model)
 
 
 def clear_at_start(model: str) -> None:
     """The same at a server's start, unless a training is under way. What is broken stays as it is."""
-    if store.folder(model).is_dir():
-        with suppress(OSError, Problem), store.locked(model, process.LOCK, wait=False):
+    if files.folder(model).is_dir():
+        with suppress(OSError, Problem), files.locked(model, process.LOCK, wait=False):
             fail_dead(model)
 
 
@@ -117,7 +117,7 @@ def stop(model: str, version: int) -> bool:
 
 def _reason(card: Card, code: int | None) -> Problem:
     """Why a process is gone, as far as can be told from its exit code and from what it left."""
-    if (store.folder(card.model, card.version) / store.STOP).exists() or card.error_status == Stopped.status:
+    if (files.folder(card.model, card.version) / files.STOP).exists() or card.error_status == Stopped.status:
         return Stopped("the training was stopped: somebody deleted its version")
     passed = (datetime.now(UTC) - card.created).total_seconds()
     if code == -signal.SIGALRM or (code is None and passed >= settings().train_timeout):

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from ML.errors import Conflict
 from ML.training import failures, process
-from ML.versions import store
+from ML.versions import files, store
 from ML.versions.card import Card, Origin
 
 AWHILE, LONGER = 0.5, 5.0
@@ -30,7 +30,7 @@ def training_lock(model: str) -> Iterator[int]:
 
 def _entered(held: ExitStack, model: str) -> int | None:
     with suppress(BlockingIOError):
-        return held.enter_context(store.locked(model, process.LOCK, wait=False))
+        return held.enter_context(files.locked(model, process.LOCK, wait=False))
     return None
 
 
@@ -39,7 +39,7 @@ def claim(model: str, data: bytes, target_variable: str, origin: Origin, force: 
     card = store.claim(model, origin, target_variable)
     card.forced = force
     try:
-        (store.folder(model, card.version) / store.UPLOAD).write_bytes(data)
+        (files.folder(model, card.version) / files.UPLOAD).write_bytes(data)
         store.write(card)
     except OSError as error:
         failures.fail(card, error)

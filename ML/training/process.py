@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ML.config.config import settings
-from ML.versions import store
+from ML.versions import files
 
 LOCK = "training"
 PRIORITY = 19
@@ -25,7 +25,7 @@ POLL_SECONDS = 0.5
 def record(model: str, version: int, pid: int) -> None:
     """Notes in the lock's file which process trains, with the time of its birth: its number may be given out again."""
     with suppress(OSError):  # a full disk: then it is stopped by the file
-        (store.folder(model) / LOCK).write_text(f"{version} {pid} {_start_time(pid)}")
+        (files.folder(model) / LOCK).write_text(f"{version} {pid} {_start_time(pid)}")
 
 
 def lower_priority(pid: int) -> None:
@@ -47,15 +47,15 @@ def obey_limits(model: str, version: int) -> None:
     # Undone by nobody: the kernel ends the process, whatever library it is in.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(settings().train_timeout)
-    threading.Thread(target=_obey, args=(store.folder(model, version) / store.STOP,), daemon=True).start()
+    threading.Thread(target=_obey, args=(files.folder(model, version) / files.STOP,), daemon=True).start()
 
 
 def stop(model: str, version: int) -> None:
     """Ends the process that trains a version. One of another machine or container finds the file and ends itself."""
     with suppress(OSError):
-        (store.folder(model, version) / store.STOP).touch()
+        (files.folder(model, version) / files.STOP).touch()
     with suppress(OSError, ValueError):
-        number, pid, born = (store.folder(model) / LOCK).read_text().split()
+        number, pid, born = (files.folder(model) / LOCK).read_text().split()
         if int(number) == version:
             _kill(int(pid), born)
 

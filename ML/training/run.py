@@ -4,9 +4,9 @@ import logging
 import os
 
 from ML.errors import Problem
-from ML.training import estimators, failures, process
+from ML.training import failures, process
 from ML.training.lock import claim, training_lock
-from ML.versions import store
+from ML.versions import catalog, files, publishing
 from ML.versions.card import Card, Origin
 
 log = logging.getLogger("fast_ml.training")
@@ -22,7 +22,7 @@ def train(card: Card) -> Card:
     try:
         for step in sequence.run(job.start(card, _take_upload(card))):
             card = step.card
-        live = store.publish(card)
+        live = publishing.publish(card)
     except Exception as error:
         if not isinstance(error, Problem):
             log.exception("training of %s/%s failed", card.model, card.version)
@@ -34,7 +34,7 @@ def train(card: Card) -> Card:
 
 def _take_upload(card: Card) -> bytes:
     """Return the uploaded table, and delete its file."""
-    upload = store.folder(card.model, card.version) / store.UPLOAD
+    upload = files.folder(card.model, card.version) / files.UPLOAD
     data = upload.read_bytes()
     upload.unlink()
     return data
@@ -42,7 +42,7 @@ def _take_upload(card: Card) -> bytes:
 
 def run(model: str, data: bytes, target_variable: str, origin: Origin, force: bool = False) -> Card:
     """Train one version now, in this process. Raise NotFound, and Conflict if the model is already in training."""
-    estimators.check(model)
+    catalog.check(model)
     with training_lock(model):
         return run_locked(model, data, target_variable, origin, force)
 

@@ -41,11 +41,11 @@ def save(model: Any, folder: Path) -> tuple[str, str]:
         _pickle(model, path)
     else:
         path.write_bytes(data)
-    return path.name, seal(path)
+    return path.name, sync_and_hash(path)
 
 
-def seal(path: Path) -> str:
-    """The SHA-256 of a file that was written, and is on the disk from now on."""
+def sync_and_hash(path: Path) -> str:
+    """Flush a file to disk, and return its SHA-256."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse
 
 from ML.errors import Problem
 from ML.prediction.predictor import Predictor
-from ML.training import estimators
+from ML.versions import catalog
 from rest_api.docs import openapi
 from rest_api.docs.rendered import Rendered
 from rest_api.security import page_headers
@@ -70,7 +70,7 @@ def _page(title: str, root: str) -> Rendered:
 @lru_cache(1)
 def _models(changed: int) -> list[str]:
     """The models since the folder changed: to list them takes ten times as long as to look when that was."""
-    return estimators.names()
+    return catalog.names()
 
 
 class Documents:
@@ -94,7 +94,7 @@ class Documents:
 
     async def _live(self) -> list[Predictor]:
         found = []
-        for model in _models(estimators.SOURCE.stat().st_mtime_ns):
+        for model in _models(catalog.SOURCE.stat().st_mtime_ns):
             try:
                 found.append(await self.app.live.take(model))  # type: ignore[attr-defined]
             except Problem:  # no version yet: the general description stands

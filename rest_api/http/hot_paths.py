@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ML.errors import Problem
-from ML.training import estimators
+from ML.versions import catalog
 from rest_api.http.errors import Errors
 from rest_api.http.paths import route_path
 from rest_api.http.routes import HotRoute
@@ -33,7 +33,7 @@ class HotPaths:
         hot = [route for route in reversed(self.app.routes) if isinstance(route, HotRoute)]
         plain: dict[str, tuple[HotRoute, dict[str, str]]] = {r.path: (r, {}) for r in hot if not r.param_convertors}
         named = [route for route in hot if set(route.param_convertors) == {"model"}]
-        return {r.path.format(model=name): (r, {"model": name}) for r in named for name in estimators.names()} | plain
+        return {r.path.format(model=name): (r, {"model": name}) for r in named for name in catalog.names()} | plain
 
     def has(self, scope: Scope) -> bool:
         """Whether it is a hot route's request."""

@@ -14,8 +14,7 @@ from typing import NamedTuple
 from ML.errors import NotReady, Problem
 from ML.prediction import loading
 from ML.prediction.predictor import Predictor
-from ML.training import estimators
-from ML.versions import store
+from ML.versions import catalog, files, provenance, store
 from rest_api.telemetry import counts
 
 log = logging.getLogger("fast_ml.live")
@@ -60,7 +59,7 @@ class LiveModels:
         """The predictor of the live version, loaded first if the pointer has moved. Raises NotFound and NotReady."""
         held = self._held.get(model)
         if held is None:
-            estimators.check(model)
+            catalog.check(model)
         # Again, because the pointer may have moved during the load.
         while held is None or held.stale(model):
             held = await self._load_once(model)
@@ -76,7 +75,7 @@ class LiveModels:
 
         Raises NotFound and NotReady, the latter too where an earlier version answers in its place.
         """
-        estimators.check(model)
+        catalog.check(model)
         held = self._held.get(model)
         if held is None or held.problem or held.stale(model):
             held = await self._load_once(model)
@@ -122,7 +121,7 @@ class LiveModels:
 
 def _loaded(model: str) -> Predictor:
     found = loading.load(model, store.live(model).version).measured()
-    if estimators.outdated(found.card.source):
+    if provenance.outdated(found.card.source):
         log.warning("ML/src has changed since %s was trained; train it again", found.name)
     return found
 
@@ -151,7 +150,7 @@ def _stamp(model: str) -> Stamp:
 
 @cache
 def _pointer(model: str) -> str:
-    return str(store.folder(model) / store.POINTER)
+    return str(files.folder(model) / files.POINTER)
 
 
 def _tidy(swapped: bool) -> None:

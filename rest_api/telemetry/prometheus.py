@@ -15,8 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from ML.errors import Problem
-from ML.training import estimators
-from ML.versions import store
+from ML.versions import catalog, store
 from rest_api.telemetry import counts as metrics
 from rest_api.telemetry.counts import PART_SECONDS, ROWS, SECONDS, Tally
 
@@ -107,7 +106,7 @@ class Models:
         """Prometheus' collector."""
         version = GaugeMetricFamily("fast_ml_model_version", "The live version", labels=["model"])
         trained = GaugeMetricFamily("fast_ml_model_trained_timestamp_seconds", "When it was trained", labels=["model"])
-        for name in estimators.names():
+        for name in catalog.names():
             with suppress(Problem):
                 card = store.live(name)
                 version.add_metric([name], card.version)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from ML.config.config import ROOT, settings
 from ML.errors import Problem
 from ML.prediction import loading
-from ML.training import estimators, failures, memory, process
+from ML.training import failures, memory, process
 from ML.training.lock import claim, training_lock
 from ML.training.stages import read
-from ML.versions import store
+from ML.versions import catalog, provenance, publishing, store
 from ML.versions.card import Card
 from rest_api.http import work
 from rest_api.telemetry import counts
@@ -85,7 +85,7 @@ async def begin(model: str, data: bytes, target: str, force: bool) -> Job:
 
     Raises NotFound, Invalid, TooLarge, Conflict while another training of the model runs, and StoreUnwritable.
     """
-    estimators.check(model)
+    catalog.check(model)
     await work.run(max(work.size_of(data), work.INLINE_BYTES + 1), read.check, model, data, target)
     found = None if force else await asyncio.to_thread(_find_same_upload, model, data, target)
     if found:
@@ -102,7 +102,7 @@ def _find_same_upload(model: str, data: bytes, target: str) -> Card | None:
 
     A sample's does not count: it gives way to the next sample, and what somebody uploads stays.
     """
-    fingerprint, live = estimators.fingerprint(data, target), store.current(model)
+    fingerprint, live = provenance.fingerprint(data, target), store.current(model)
     same = [
         card
         for card in store.cards(model)
@@ -115,7 +115,7 @@ def _find_same_upload(model: str, data: bytes, target: str) -> Card | None:
             loading.load(model, card.version)
             if card.version != live and not card.held_back:
                 with store_errors():
-                    store.promote(model, card.version)
+                    publishing.promote(model, card.version)
         except Problem:  # its card or file was changed, say: it is trained anew
             continue
         return card

@@ -2,7 +2,7 @@
 
 from ML.config.config import settings
 from ML.training.stages.job import Job
-from ML.versions import store
+from ML.versions import files
 from ML.versions.card import Compiled
 
 
@@ -17,5 +17,5 @@ def compile(job: Job) -> Job:
     except ImportError as error:
         return job.on_card(compiled=Compiled(why=f"It can't be compiled without {error.name}"))
     assert job.saved
-    folder = store.folder(job.card.model, job.card.version)
+    folder = files.folder(job.card.model, job.card.version)
     return job.on_card(compiled=compiler.compiled(job.card, job.saved, job.X, folder))

@@ -13,7 +13,7 @@ from ML.errors import Problem
 from ML.training.estimators import Estimator
 from ML.training.stages import holdout
 from ML.training.stages.job import Job
-from ML.versions import model_file, store
+from ML.versions import files, model_file, store
 from ML.versions.card import Card, Comparison
 
 MIN_ROWS = 10
@@ -91,7 +91,7 @@ def _unseen(live: Card, X: pd.DataFrame, y: NDArray[Any]) -> NDArray[np.bool_]:
 def _measure(job: Job, live: Card, X: pd.DataFrame, y: NDArray[Any]) -> Comparison:
     """Return both scores on these rows. Raise Incomparable if the live version has none."""
     try:
-        live_model = model_file.load(store.folder(live.model, live.version) / live.file, live.sha256)
+        live_model = model_file.load(files.folder(live.model, live.version) / live.file, live.sha256)
         return _score_both(job, live, live_model, X, job.target.to_model(y))
     except Incomparable:
         raise

@@ -12,6 +12,7 @@ from ML.schema.schema import Schema
 from ML.schema.target import Target
 from ML.training import estimators
 from ML.training.estimators import Estimator
+from ML.versions import provenance
 from ML.versions.card import Card
 
 
@@ -56,7 +57,7 @@ def start(card: Card, upload: bytes) -> Job:
     """Return the job of a claimed version. Raise NotFound, and Broken if the estimator's module can't be used."""
     estimator = estimators.load(card.model)
     return Job(card, estimator, upload).on_card(
-        fingerprint=estimators.fingerprint(upload, card.target_variable),
-        source=estimators.code(),
-        libraries=estimators.libraries(),
+        fingerprint=provenance.fingerprint(upload, card.target_variable),
+        source=provenance.code(),
+        libraries=provenance.libraries(),
     )

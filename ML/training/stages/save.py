@@ -11,7 +11,7 @@ from ML.prediction.predictor import Predictor
 from ML.training.stages import gaps
 from ML.training.stages.fit import CannotFit
 from ML.training.stages.job import Job
-from ML.versions import model_file, store
+from ML.versions import files, model_file
 
 MAX_ROWS = 1000
 """Rows that the fitted model and the saved one are compared on."""
@@ -22,7 +22,7 @@ MAX_SINGLE_ROWS = 20
 def save(job: Job) -> Job:
     """Write the model into the version's folder and load it back. Raise CannotFit and Untrusted."""
     job = _with_checks(_with_answers(job))
-    file, sha256 = model_file.save(job.model, store.folder(job.card.model, job.card.version))
+    file, sha256 = model_file.save(job.model, files.folder(job.card.model, job.card.version))
     job = job.on_card(file=file, sha256=sha256)
     loaded, X = _load(job), job.X.iloc[:MAX_ROWS]
     answers = _answers(loaded, X)
@@ -74,7 +74,7 @@ def _with_saved(job: Job, loaded: Predictor, answers: list[Any]) -> Job:
 
 
 def _load(job: Job) -> Predictor:
-    path = store.folder(job.card.model, job.card.version) / job.card.file
+    path = files.folder(job.card.model, job.card.version) / job.card.file
     return predictor.make(job.card, model_file.load(path, job.card.sha256))
 
 

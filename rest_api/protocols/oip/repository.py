@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from ML.errors import Invalid, Problem
 from ML.schema import json_size
-from ML.training import estimators
+from ML.versions import catalog
 from rest_api.http import bodies
 from rest_api.protocols.oip.documents import Index
 from rest_api.protocols.oip.infer_request import checked
@@ -57,7 +57,7 @@ class StaysLoaded(Problem):
 async def index(request: Request) -> list[Index]:
     """All of them; with `{"ready": true}` those that can answer."""
     only_ready = checked(WISH, await _body(request)).get("ready")
-    found = [await _indexed(request, name) for name in estimators.names()]
+    found = [await _indexed(request, name) for name in catalog.names()]
     return [each for each in found if each.state == "READY" or not only_ready]
 
 
@@ -68,7 +68,7 @@ async def load(request: Request, model: str) -> Loaded:
     The other workers need no call: each loads the live version with its next request. Which version is live, training
     and `PUT /models/{model}/current` decide.
     """
-    estimators.check(model)
+    catalog.check(model)
     parameters = checked(OPTIONS, await _body(request)).get("parameters") or {}
     if sent := [name for name, value in parameters.items() if value is not None]:
         message = f"{sent[0][:100]}: a configuration or a file can't be sent here; train the model by POST /train_model"
@@ -81,7 +81,7 @@ async def load(request: Request, model: str) -> Loaded:
 @router.post(UNLOAD, summary="Unload a model: refused", status_code=400, response_model=None)
 async def unload(model: str) -> None:
     """Always 400, as only one of the workers would unload it; 404 for an unknown model."""
-    estimators.check(model)
+    catalog.check(model)
     raise StaysLoaded(
         f"{model} stays loaded: an unload would reach only one of the server's workers. To serve another version, "
         f"make it live by PUT /models/{model}/current; to serve the model no longer, remove ML/src/{model}.py"

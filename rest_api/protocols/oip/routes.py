@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from ML.config.config import settings
 from ML.errors import Invalid
 from ML.prediction.answers import Answer
-from ML.training import estimators
+from ML.versions import catalog
 from rest_api.http import bodies, encodings, work
 from rest_api.http.content_types import WrongContentType
 from rest_api.http.responses import Json
@@ -61,7 +61,7 @@ async def ready(request: Request) -> Ready:
 @router.get("/v2/models", summary="The models' names")
 async def names() -> Names:
     """All of them, trained or not."""
-    return Names(models=estimators.names())
+    return Names(models=catalog.names())
 
 
 @router.get("/v2/systemsharedmemory/status", summary="Shared memory: none is offered")

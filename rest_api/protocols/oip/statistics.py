@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from ML.errors import Problem
 from ML.prediction.predictor import Predictor
-from ML.training import estimators
+from ML.versions import catalog
 from rest_api.protocols.oip import served
 from rest_api.serving.call_time import CALL_TIMES
 from rest_api.telemetry import counts as metrics
@@ -96,7 +96,7 @@ class Timer:
 async def of_all(request: Request) -> Statistics:
     """Inferences of each model since the server's start, over all workers."""
     found = []
-    for name in estimators.names():
+    for name in catalog.names():
         with suppress(Problem):
             found.append(await served.take(request, name, None))
     return await _statistics(*found)

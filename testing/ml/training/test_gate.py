@@ -12,7 +12,7 @@ from sklearn.datasets import make_classification
 from ML.config.config import settings
 from ML.training import estimators, run
 from ML.training.stages import gate, holdout
-from ML.versions import model_file, store
+from ML.versions import files, model_file, store
 
 NAMES = list("abcdef")
 
@@ -72,7 +72,7 @@ def test_ten_honest_retrains_on_the_old_table_and_new_rows_all_go_live_where_a_n
         went_live += store.current("classifier") == card.version
         drawn = np.random.default_rng(seed).random(len(X)) < 0.2
         new = estimators.load("classifier").build().fit(X[~drawn], y[~drawn])
-        old = model_file.load(store.folder("classifier", before.version) / before.file, before.sha256)
+        old = model_file.load(files.folder("classifier", before.version) / before.file, before.sha256)
         naive += accuracy(old, X[drawn], y[drawn]) - accuracy(new, X[drawn], y[drawn]) > 0.01
     assert (went_live, naive) == (10, 10)
 

@@ -20,7 +20,7 @@ from sklearn.svm import SVC
 from ML.config.config import settings
 from ML.errors import Problem
 from ML.training import estimators
-from ML.versions import model_file
+from ML.versions import catalog, model_file
 
 X, Y = np.arange(40.0).reshape(20, 2), np.array([0, 1] * 10)
 RAN: list[str] = []
@@ -91,10 +91,10 @@ def test_a_class_of_the_users_own_module_is_trusted(fork, tmp_path):
     source = "class Mine:\n    def __init__(self): self.helper = helper\ndef helper(x): return x\n"
     code = """if True:
         from pathlib import Path
-        from ML import payload
+        from ML.versions import model_file
         from ML.src import _own
-        name, sha256 = payload.save(_own.Mine(), Path())
-        print(name, payload.load(Path(name), sha256).helper(3))"""
+        name, sha256 = model_file.save(_own.Mine(), Path())
+        print(name, model_file.load(Path(name), sha256).helper(3))"""
     found = subprocess.check_output([sys.executable, "-c", code], cwd=fork(_own=source), text=True)
     assert found == "model.skops 3\n"
 
@@ -195,5 +195,5 @@ def test_what_neither_can_save_is_a_problem_in_words(configure, tmp_path):
 
 
 def test_the_default_estimators_are_trusted_as_they_are(tmp_path):
-    for name in estimators.names():
+    for name in catalog.names():
         reload(estimators.load(name).build(), tmp_path)

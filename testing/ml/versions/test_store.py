@@ -9,7 +9,7 @@ import pytest
 
 from ML.config.config import settings
 from ML.errors import Conflict, NotFound, NotReady
-from ML.versions import store
+from ML.versions import files, publishing, retention, store
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def publish(count=1):
     cards = [claim() for _ in range(count)]
     for card in cards:
         card.replaces = store.current("m")
-        store.publish(card)
+        publishing.publish(card)
     return cards
 
 
@@ -41,7 +41,7 @@ def test_versions_count_from_one_and_a_claimed_one_is_in_training():
 
 
 def test_processes_that_claim_at_once_get_numbers_of_their_own():
-    code = "from ML import store\nfor _ in range(20): print(store.claim('m', 'upload', 'y').version)"
+    code = "from ML.versions import store\nfor _ in range(20): print(store.claim('m', 'upload', 'y').version)"
     run = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
     numbers = [int(line) for process in run for line in process.communicate()[0].split()]
     assert sorted(numbers) == list(range(1, 81)) == store.versions("m")[::-1]
@@ -52,7 +52,7 @@ def test_the_number_of_a_deleted_version_is_never_used_again(deleted):
     for _ in range(3):
         store.write(claim().model_copy(update={"state": "failed"}))
     for number in deleted:
-        store.delete("m", number)
+        retention.delete("m", number)
     assert claim().version == 4
     assert not set(store.versions("m")) & set(deleted)
     with pytest.raises(NotFound, match=f"m has no version {deleted[0]}; its versions are"):
@@ -66,12 +66,12 @@ def test_a_published_version_is_live_and_the_newest_are_kept():
 
 def test_pruning_never_deletes_the_live_version_nor_one_in_training():
     publish(2)
-    store.promote("m", 1)
+    publishing.promote("m", 1)
     running = claim()
     for _ in range(4):
         held_back = claim()
         held_back.replaces = 99
-        assert not store.publish(held_back)
+        assert not publishing.publish(held_back)
     assert store.current("m") == 1
     assert store.versions("m") == [7, 6, running.version, 1]
 
@@ -89,7 +89,7 @@ def test_of_failures_only_the_newest_cards_are_kept():
     publish(1)
     for _ in range(5):
         store.write(claim().model_copy(update={"state": "failed"}))
-    store.clear("m")
+    retention.clear("m")
     assert store.versions("m") == [6, 5, 1]
 
 
@@ -99,7 +99,7 @@ def test_what_a_process_left_that_died_while_it_wrote_is_cleared(folder):
         (folder / leftover).parent.mkdir(exist_ok=True)
         (folder / leftover).touch()
     (folder / "4").mkdir()
-    store.clear("m")
+    retention.clear("m")
     left = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
     assert left == ["1", "1/card.json", "2", "2/card.json", "4", "current", "lock"]
     assert claim().version == 5
@@ -108,18 +108,18 @@ def test_what_a_process_left_that_died_while_it_wrote_is_cleared(folder):
 def test_a_version_is_held_back_when_another_was_made_live_by_hand_meanwhile():
     publish(2)
     card = claim()
-    store.promote("m", 1)
-    assert store.publish(card) is False
+    publishing.promote("m", 1)
+    assert publishing.publish(card) is False
     assert store.current("m") == 1 and store.read("m", 3).state == "ready"
     assert store.read("m", 3).notes == ["held back: version 1 was made live by hand while this one was trained"]
-    assert store.promote("m", 3).version == store.current("m") == 3
+    assert publishing.promote("m", 3).version == store.current("m") == 3
 
 
 @pytest.mark.parametrize("state", ["training", "failed"])
 def test_only_a_ready_version_can_go_live(state):
     store.write(claim().model_copy(update={"state": state}))
     with pytest.raises(Conflict, match=f"Version 1 of m is {state}; only one that is ready can go live"):
-        store.promote("m", 1)
+        publishing.promote("m", 1)
     assert store.current("m") is None
 
 
@@ -128,7 +128,7 @@ def test_neither_the_live_version_nor_one_in_training_can_be_deleted():
     claim()
     for number, reason in ((1, "is live; make another one live first"), (2, "is in training")):
         with pytest.raises(Conflict, match=reason):
-            store.delete("m", number)
+            retention.delete("m", number)
     assert store.versions("m") == [2, 1]
 
 
@@ -136,14 +136,14 @@ def test_without_a_live_version_the_remedy_is_named():
     with pytest.raises(NotReady, match="m has no version yet; train it with POST /train_model"):
         store.live("m")
     with pytest.raises(NotFound, match="m has no version 5; its versions are none yet"):
-        store.promote("m", 5)
+        publishing.promote("m", 5)
 
 
 def test_a_card_survives_an_answer_that_is_no_number(folder):
     card = claim()
     card.checks = [[float("nan")], None]
-    store.publish(card)
-    assert "NaN" not in (folder / "1" / store.CARD).read_text()
+    publishing.publish(card)
+    assert "NaN" not in (folder / "1" / files.CARD).read_text()
     assert store.read("m", 1).state == "ready" and store.live("m").version == 1
 
 
@@ -155,7 +155,7 @@ def test_readers_never_see_half_a_card_nor_half_a_pointer():
         for size in range(300):
             card.notes = ["x" * 100] * (size % 50)
             store.write(card)
-            store.promote("m", 1)
+            publishing.promote("m", 1)
         ended.set()
 
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
@@ -166,14 +166,14 @@ def test_readers_never_see_half_a_card_nor_half_a_pointer():
 
 
 def test_a_lock_is_held_across_processes():
-    code = "from ML import store\nwith store.locked('m', 'training', wait=False): print('mine')"
+    code = "from ML.versions import files\nwith files.locked('m', 'training', wait=False): print('mine')"
     with (
-        store.locked("m", "training", wait=False),
+        files.locked("m", "training", wait=False),
         pytest.raises(BlockingIOError),
-        store.locked("m", "training", False),
+        files.locked("m", "training", False),
     ):
         pass
-    with store.locked("m", "training"):
+    with files.locked("m", "training"):
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "BlockingIOError" in run.stderr
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "mine\n"
