@@ -77,7 +77,7 @@ def _kinds(card: Card) -> dict[str, Any]:
 
 
 def _target(card: Card) -> tuple[str, str, str] | None:
-    return card.target and (card.target.name, card.target.task, card.target.type)
+    return (card.target.name, card.target.task, card.target.type) if card.target else None
 
 
 def _unseen(live: Card, X: pd.DataFrame, y: NDArray[Any]) -> NDArray[np.bool_]:
@@ -125,7 +125,7 @@ def _primary(estimator: Estimator, model: Any, X: pd.DataFrame, y: Any) -> tuple
     raise Incomparable("score() returned no metrics; return at least one")
 
 
-def standard_error(difference: Callable[[NDArray[np.bool_]], float], rows: int) -> float:
+def standard_error(difference: Callable[..., float], rows: int) -> float:
     """Return the standard error of a difference of any two scores: a delete-a-group jackknife.
 
     `difference` takes the rows to score, True in an array of shape (rows,).
