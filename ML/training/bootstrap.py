@@ -15,16 +15,16 @@ log = logging.getLogger("fast_ml.training")
 
 
 def bootstrap(model: str) -> None:
-    """Trains a model from its sample where there is no version, or an older sample or estimator was trained.
+    """Train a model from its sample if it has no version, or if its sample or code has changed since.
 
-    A version that came by upload or command is never replaced. With nothing to do, the store may be read-only.
-    What somebody wrote into ML/src goes live, however it scores.
+    The new version goes live whatever its score. A version from an upload or the command line is never replaced.
+    If there is nothing to train, the store may be read-only.
     """
     sample = estimators.load(model).sample
     if sample is None or _is_current(model, *sample):
         return
     _check_store()
-    # Another server that starts on the same store may be at it.
+    # Another server that starts on the same store may train it at this moment.
     with files.locked(model, process.LOCK):
         failures.fail_dead(model)
         if not _is_current(model, *sample):
@@ -32,16 +32,20 @@ def bootstrap(model: str) -> None:
 
 
 def _is_current(model: str, path: Path, target_variable: str) -> bool:
+    """Return whether the live version needs no training from the sample, with a log line if it can't be read."""
     try:
         if (live := store.current(model)) is None:
             return False
         card = store.read(model, live)
-    except Problem as error:  # the other models, and a new training of this one, still work
+    except Problem as error:  # other models still work, and so does a new training of this one
         log.error("%s", error)
         return True
     if card.origin != "sample" and card.source != provenance.code():
         log.warning(
-            "ML/src has changed since %s/%s, which came by %s and so stays; train it again", model, live, card.origin
+            "ML/src has changed since %s/%s was trained (%s); it stays live until it is trained again",
+            model,
+            live,
+            card.origin,
         )
     if card.origin != "sample":
         return True

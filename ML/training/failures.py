@@ -1,4 +1,4 @@
-"""How a training that came to nothing is told: its card stays, with the reason; its files go."""
+"""Failed trainings: the card stays, with the reason; the other files are deleted."""
 
 import errno
 import logging
@@ -17,30 +17,32 @@ from ML.versions.card import Card
 log = logging.getLogger("fast_ml.training")
 
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO}
-PATIENCE = 10.0
-"""Seconds that a training may take to stop."""
+"""Errors that mean that the store can't be written."""
+STOP_SECONDS = 10.0
+"""How long a training may take to stop."""
+POLL_SECONDS = 0.02
 
 
 class Died(Problem):
-    """Its process ended before the training did."""
+    """The training process ended unexpectedly."""
 
     status = 500
 
 
 class Stopped(Problem):
-    """Somebody deleted the version while it was in training."""
+    """A caller deleted the version while it was in training."""
 
     status = 409
 
 
 class OverTime(Problem):
-    """It took longer than the setting allows."""
+    """The training took longer than TRAIN_TIMEOUT."""
 
     status = 504
 
 
 class OverMemory(Problem):
-    """It needs more memory than serving can spare."""
+    """The training needs more memory than serving can spare."""
 
     status = 507
 
@@ -52,27 +54,27 @@ class StoreUnwritable(Problem):
 
     def __init__(self, error: OSError | None = None) -> None:
         why = f" ({error.strerror})" if error else ""
-        super().__init__(f"The model store can't be written{why}; make room or make it writable")
+        super().__init__(f"The model store can't be written{why}; free disk space or make it writable")
 
 
 def fail(card: Card, error: Exception) -> None:
-    """Marks a training as failed. Where the store can't be written, only the card in hand says so."""
+    """Mark a version as failed and delete its files. If the store can't be written, change only this card object."""
     error = StoreUnwritable(error) if isinstance(error, OSError) and error.errno in UNWRITABLE else error
     card.state, card.ended, card.error_status = "failed", datetime.now(UTC), getattr(error, "status", 500)
     card.error = error.detail if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
     try:
         retention.strip(card.model, card.version)
         store.write(card)
-    except FileNotFoundError:  # somebody deleted the folder
+    except FileNotFoundError:  # its folder was deleted
         pass
     except OSError as problem:
         log.error("%s/%s failed: %s; its card can't be written: %s", card.model, card.version, card.error, problem)
 
 
 def mark_if_dead(card: Card, code: int | None = None) -> Card:
-    """The card as it is to be told: a training whose process is gone is marked as failed, whoever finds that first.
+    """Return the current card. If the training process has died, mark the version as failed first.
 
-    Whoever waited for the process knows its exit code, and so the reason better than others.
+    A caller that waited for the process passes its exit code, which gives a better reason than another caller found.
     """
     if card.state == "ready" or (card.state == "failed" and code is None):
         return card
@@ -84,7 +86,7 @@ def mark_if_dead(card: Card, code: int | None = None) -> Card:
 
 
 def fail_dead(model: str) -> None:
-    """Clears what dead trainings left. Call it with the training lock held: then none is under way."""
+    """Mark the versions of dead trainings as failed, and clear what they left. The caller holds the training lock."""
     for card in store.cards(model):
         if card.state == "training":
             fail(card, _reason(card, None))
@@ -92,47 +94,45 @@ def fail_dead(model: str) -> None:
 
 
 def clear_at_start(model: str) -> None:
-    """The same at a server's start, unless a training is under way. What is broken stays as it is."""
+    """Do what `fail_dead` does when a server starts, unless a training runs or the store has errors."""
     if files.folder(model).is_dir():
         with suppress(OSError, Problem), files.locked(model, process.LOCK, wait=False):
             fail_dead(model)
 
 
 def stop(model: str, version: int) -> bool:
-    """Whether the training of a version could be stopped, wherever it runs, before it was ready.
+    """Stop the training of a version, wherever it runs. Return False if the version was ready before.
 
-    Raises Conflict where it doesn't end.
+    Raise Conflict if the training is still running after STOP_SECONDS.
     """
     process.stop(model, version)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + STOP_SECONDS
     while (card := mark_if_dead(store.read(model, version))).state == "training":
         if time.monotonic() > deadline:
-            raise Conflict(f"Version {version} of {model} was told to stop, and will when its current step ends")
-        time.sleep(0.02)
-    log.info(
-        "%s/%s was %s", model, version, "stopped" if card.state == "failed" else "ready before it could be stopped"
-    )
-    return card.state == "failed"
+            raise Conflict(f"Version {version} of {model} is stopping, and ends with its current step")
+        time.sleep(POLL_SECONDS)
+    stopped = card.state == "failed"
+    log.info("%s/%s was %s", model, version, "stopped" if stopped else "ready before it could be stopped")
+    return stopped
 
 
 def _reason(card: Card, code: int | None) -> Problem:
-    """Why a process is gone, as far as can be told from its exit code and from what it left."""
+    """Return why a training process ended, by its exit code, if known, and by the files that it left."""
     if (files.folder(card.model, card.version) / files.STOP).exists() or card.error_status == Stopped.status:
-        return Stopped("the training was stopped: somebody deleted its version")
+        return Stopped("The training was stopped because its version was deleted.")
     passed = (datetime.now(UTC) - card.created).total_seconds()
     if code == -signal.SIGALRM or (code is None and passed >= settings().train_timeout):
         return OverTime(
-            f"the training took longer than {settings().train_timeout} s, and was ended in the stage {card.stage}; "
-            "send fewer rows or raise TRAIN_TIMEOUT"
+            f"The training took longer than {settings().train_timeout} s and was stopped in stage {card.stage}. "
+            "Send fewer rows or raise TRAIN_TIMEOUT."
         )
-    if code == -process.SHORT:
+    if code == -process.OUT_OF_MEMORY:
         return OverMemory(
-            f"the memory does not suffice for the training, which was ended in the stage {card.stage}; "
-            "send fewer rows or give the server more memory"
+            f"The training ran out of memory in stage {card.stage}. Send fewer rows or give the server more memory."
         )
     if code == os.EX_IOERR:
         return StoreUnwritable()
-    how = "ended before the training did"
+    how = "ended unexpectedly"
     if code is not None:
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-    return Died(f"its process {how}, in the stage {card.stage}; was there enough memory?")
+        how = f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
+    return Died(f"The training process {how} in stage {card.stage}. It may have run out of memory.")

@@ -1,4 +1,4 @@
-"""The process of a training: it holds a lock while it lives, and can be stopped from wherever somebody asks."""
+"""The training process: holds a lock while it runs, and can be stopped from any worker."""
 
 import os
 import signal
@@ -12,74 +12,76 @@ from ML.config.config import settings
 from ML.versions import files
 
 LOCK = "training"
-PRIORITY = 19
-"""The lowest, for systems that have no SCHED_IDLE."""
+"""The lock file in a model's folder: locked while a training runs, and contains which one."""
 
-SHORT = signal.SIGUSR1
-"""What ends a training for which the memory does not suffice: nothing else sends it, so its exit code says why."""
+LOWEST_PRIORITY = 19
+"""Nice value, for systems without SCHED_IDLE."""
+
+OUT_OF_MEMORY = signal.SIGUSR1
+"""Signal that stops a training when memory runs low. Nothing else sends it, so the exit code identifies the cause."""
 
 POLL_SECONDS = 0.5
-"""Seconds between two looks for somebody's wish to stop."""
+"""Seconds between checks whether the training shall stop."""
 
 
 def record(model: str, version: int, pid: int) -> None:
-    """Notes in the lock's file which process trains, with the time of its birth: its number may be given out again."""
-    with suppress(OSError):  # a full disk: then it is stopped by the file
+    """Write into the lock file which process trains, and when it started: the system may reuse its number."""
+    with suppress(OSError):  # the disk is full; the process can still be stopped by its stop file
         (files.folder(model) / LOCK).write_text(f"{version} {pid} {_start_time(pid)}")
 
 
 def lower_priority(pid: int) -> None:
-    """Puts a training behind the requests, from its first import on: those take seconds.
+    """Let a training run only while requests leave a processor idle, and be the first that the OOM killer picks.
 
-    It runs while they leave a processor idle: at a mere nice 19 they wait for its turn to end, 4 ms on common kernels
-    (sched(7), SCHED_IDLE). Where memory runs out, it is what the kernel ends first (proc(5), oom_score_adj).
+    Called as soon as it starts, because its imports take seconds. Nice 19 alone is not enough: requests would wait for
+    the end of its time slice, 4 ms on common kernels. Sources: sched(7), SCHED_IDLE; proc(5), oom_score_adj.
     """
-    with suppress(OSError):  # it has ended already
-        os.setpriority(os.PRIO_PROCESS, pid, PRIORITY)
-    with suppress(OSError, AttributeError):  # the same, or this is no Linux
+    with suppress(OSError):  # it has ended
+        os.setpriority(os.PRIO_PROCESS, pid, LOWEST_PRIORITY)
+    with suppress(OSError, AttributeError):  # it has ended, or this is not Linux
         os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
-    with suppress(OSError):  # the same, or this is no Linux
+    with suppress(OSError):  # the same
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
 
 
 def obey_limits(model: str, version: int) -> None:
-    """What a training does first that a server began: it lets itself be ended."""
-    # Undone by nobody: the kernel ends the process, whatever library it is in.
+    """Make this process end after TRAIN_TIMEOUT seconds, or once its stop file exists."""
+    # The default handler, so that the kernel ends the process even inside a library's loop.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(settings().train_timeout)
     threading.Thread(target=_obey, args=(files.folder(model, version) / files.STOP,), daemon=True).start()
 
 
 def stop(model: str, version: int) -> None:
-    """Ends the process that trains a version. One of another machine or container finds the file and ends itself."""
+    """Kill the process that trains a version. On another machine or in another container, it obeys the stop file."""
     with suppress(OSError):
         (files.folder(model, version) / files.STOP).touch()
     with suppress(OSError, ValueError):
-        number, pid, born = (files.folder(model) / LOCK).read_text().split()
+        number, pid, started = (files.folder(model) / LOCK).read_text().split()
         if int(number) == version:
-            _kill(int(pid), born)
+            _kill(int(pid), started)
 
 
-def _kill(pid: int, born: str) -> None:
+def _kill(pid: int, started: str) -> None:
     if sys.platform == "linux":
-        held = os.pidfd_open(pid)
+        handle = os.pidfd_open(pid)
         try:
-            # From here on the number stands for this process: the one that trains, if it was born when that was.
-            if _start_time(pid) == born:
-                signal.pidfd_send_signal(held, signal.SIGKILL)
+            # The handle can't come to mean another process, so comparing the start times now is safe.
+            if _start_time(pid) == started:
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
         finally:
-            os.close(held)
+            os.close(handle)
 
 
 def _start_time(pid: int) -> str:
-    """When a process began, in ticks since the machine did: field 22 of proc(5)'s stat; `-` where there is none."""
+    """Return when a process started, in ticks since boot (field 22 of stat, proc(5)); `-` if the system has none."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:
         return "-"
 
 
-def _obey(wish: Path) -> None:
-    while not wish.exists():
+def _obey(stop_file: Path) -> None:
+    while not stop_file.exists():
         time.sleep(POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)

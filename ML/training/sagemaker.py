@@ -1,4 +1,4 @@
-"""A training as SageMaker runs it: files in, files out, `python -m ML.training.sagemaker`.
+"""A training job of SageMaker, from its input files to its output files: `python -m ML.training.sagemaker`.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html
 """
@@ -27,33 +27,33 @@ CHANNELS = ("training", "train")
 KNOWN = ("target", "model", "force")
 LABEL = "target"
 FAILURE_BYTES = 1024
-"""What SageMaker shows of the reason."""
+"""How much of the file `failure` SageMaker shows."""
 
 
 class Misplaced(Problem):
-    """The folders do not hold what a training needs."""
+    """The input folders lack what a training needs."""
 
 
 def train(root: Path) -> None:
-    """Trains from the channel below `root`, `/opt/ml`, into the store of MODELS_DIR. Raises Problem."""
-    wanted = _hyperparameters(root / "input" / "config" / "hyperparameters.json")
+    """Train from the channel below `root`, usually /opt/ml, into the store in MODELS_DIR. Raise Problem."""
+    parameters = _hyperparameters(root / "input" / "config" / "hyperparameters.json")
     files = _files(root / "input" / "data")
-    target = wanted.get("target", "")
+    target = parameters.get("target", "")
     data = _joined(files, target)
-    force = wanted.get("force", "").lower() in ("true", "1", "yes", "on")
-    card = run.run(wanted.get("model", settings().default_model), data, target or _label(data), "command", force)
+    force = parameters.get("force", "").lower() in ("true", "1", "yes", "on")
+    card = run.run(parameters.get("model", settings().default_model), data, target or _label(data), "command", force)
     log.info("trained from %s rows in %s files: %s", sum(card.rows.values()), len(files), card.metrics)
 
 
 def _hyperparameters(path: Path) -> dict[str, str]:
-    """Those that are known, as text: the console sends text, the Python SDK JSON in it. Others are named in the log."""
+    """Return the known hyperparameters as text, and log the others. The Python SDK sends JSON, the console text."""
     try:
-        found = json.loads(path.read_bytes() or b"{}") if path.is_file() else {}
-        given = {str(name): _plain(value) for name, value in found.items()}
+        content = json.loads(path.read_bytes() or b"{}") if path.is_file() else {}
+        given = {str(name): _plain(value) for name, value in content.items()}
     except (ValueError, AttributeError) as error:
         raise Misplaced(f"{path} is not a JSON object: {error}") from None
     if unknown := [name for name in given if name not in KNOWN and not name.startswith("sagemaker_")]:
-        log.warning("hyperparameters that are not known: %s; there are %s", ", ".join(unknown), ", ".join(KNOWN))
+        log.warning("unknown hyperparameters: %s; these are known: %s", ", ".join(unknown), ", ".join(KNOWN))
     return {name: given[name] for name in KNOWN if name in given}
 
 
@@ -66,27 +66,27 @@ def _plain(value: Any) -> str:
 
 
 def _files(data: Path) -> list[Path]:
-    """The CSV files of the channel, in order. Raises Misplaced."""
+    """Return the CSV files of the first channel that exists, in order. Raise Misplaced if there are none."""
     folders = [data / name for name in CHANNELS if (data / name).is_dir()]
-    found = sorted(path for folder in folders[:1] for path in folder.rglob("*") if ".csv" in path.suffixes)
-    if not found:
+    files = sorted(path for folder in folders[:1] for path in folder.rglob("*") if ".csv" in path.suffixes)
+    if not files:
         channels = ", ".join(sorted(path.name for path in data.glob("*"))) or "none"
-        raise Misplaced(f"There is no .csv file in {data / CHANNELS[0]}; the channels are: {channels}")
-    return found
+        raise Misplaced(f"{data / CHANNELS[0]} contains no .csv file; the channels are: {channels}")
+    return files
 
 
 def _joined(files: list[Path], target: str) -> bytes:
-    """One table of them all, with a header: theirs, or the label's name and x1, x2, ... Raises Invalid."""
+    """Return all files as one CSV table under one header: theirs, or the label's name and x1, x2, ... Raise Invalid."""
     out, first = io.StringIO(newline=""), None
     writer = csv.writer(out, lineterminator="\n")
     for path in files:
-        found = _table(path, target)
+        table = _table(path, target)
         if first is None:
-            writer.writerow(first := found.header)
-        if found.header != first:
-            message = f"{path.name} has the columns {', '.join(found.header)}; {files[0].name} has {', '.join(first)}"
+            writer.writerow(first := table.header)
+        if table.header != first:
+            message = f"{path.name} has the columns {', '.join(table.header)}; {files[0].name} has {', '.join(first)}"
             raise Invalid.at(path.name, msg=message, type="csv_invalid")
-        for _, chunk in found.chunks():
+        for _, chunk in table.chunks():
             writer.writerows(zip(*chunk, strict=True))
     return out.getvalue().encode()
 
@@ -100,7 +100,7 @@ def _table(path: Path, target: str) -> Table:
 
 
 def has_header(rows: list[list[str]], target: str) -> bool:
-    """Whether the first of two rows plainly names columns: the target is there, or there is text above numbers."""
+    """Return whether the first of two rows is a header: it contains the target, or text above numbers."""
     first = [cell.strip() for cell in rows[0]]
     if any(is_number(cell) or cell.lower() in GAPS for cell in first) or len(set(first)) < len(first):
         return False
@@ -108,16 +108,16 @@ def has_header(rows: list[list[str]], target: str) -> bool:
 
 
 def _label(data: bytes) -> str:
-    """The first column: SageMaker's tables begin with the label."""
+    """Return the name of the first column: SageMaker's tables begin with the label."""
     return reading.first_row(upload.Upload(data, 0, "training"), ",")[0]
 
 
 def main() -> None:
-    """The command line. A failure is written where SageMaker looks for it."""
+    """Run the command line. A failure is written to the file that SageMaker reads."""
     parser = argparse.ArgumentParser(prog="python -m ML.training.sagemaker", description=__doc__)
     parser.add_argument("root", nargs="?", type=Path, default=Path("/opt/ml"))
     root = parser.parse_args().root
-    # Process 1 of a container ignores it by default.
+    # Process 1 of a container ignores SIGTERM unless it has a handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         logging.basicConfig(
@@ -125,7 +125,7 @@ def main() -> None:
         )
         train(root)
     except (SystemExit, Exception) as error:
-        if not isinstance(error, SystemExit) or isinstance(error.code, str):  # else it was told to stop
+        if not isinstance(error, SystemExit) or isinstance(error.code, str):  # otherwise SIGTERM stopped it
             _fail(root / "output" / "failure", f"Training failed. {error}")
         if isinstance(error, Problem | OSError):
             sys.exit(f"Training failed. {error}")

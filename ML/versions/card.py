@@ -1,4 +1,4 @@
-"""The card of a version: what is known of it, kept beside the model and shown to whoever asks."""
+"""The card of a version: all that is known about it, stored beside the model and returned by the API."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -12,38 +12,38 @@ Origin = Literal["sample", "upload", "command"]
 
 
 class Compiled(BaseModel):
-    """What came of compiling a version: whether it is served compiled, and why not."""
+    """The result of compiling a version: whether the compiled form serves it, and why not."""
 
     used: bool = False
     why: str = ""
-    """Why the original serves; empty where the compiled form does."""
+    """Why scikit-learn serves it; empty if the compiled form does."""
     file: str = ""
     sha256: str = ""
     runtime: str = ""
-    """The version of ONNX Runtime that it was proven with."""
+    """The version of ONNX Runtime that it was checked with."""
     rows: int = 0
-    """On so many rows both gave the same labels."""
+    """How many rows both forms were compared on; their labels are the same."""
     difference: float = 0.0
-    """The largest of a probability or value on them, relative."""
+    """The largest relative difference of a probability or value on these rows."""
     seconds: dict[str, dict[str, float]] = {}
-    """What so many rows take, by rows: `original` and `compiled`."""
+    """Seconds by number of rows, for `original` and `compiled`."""
 
 
 class Comparison(BaseModel):
-    """How a new version and the one that was live scored on the same rows, which neither was fitted to."""
+    """The scores of a new version and the live one on the same rows, to which neither was fitted."""
 
     score: str
-    """The primary score: the first of the estimator's `score`."""
+    """The primary score: the first that the estimator's `score` returns."""
     new: float
     live: float
     live_version: int
     rows: int
     worse: bool
-    """Whether the new one is worse by more than GATE_TOLERANCE, and by more than chance explains."""
+    """Whether the new version is worse by more than GATE_TOLERANCE, and by more than chance explains."""
 
 
 class Card(BaseModel):
-    """What is known of a version. A training job is a version in state `training`."""
+    """All that is known about a version. A training job is a version in state `training`."""
 
     model: str
     version: int
@@ -53,17 +53,17 @@ class Card(BaseModel):
     target_variable: str
     created: datetime
     replaces: int | None = None
-    """The version that was live when training began; if another is live at its end, somebody chose that one by hand."""
+    """The version that was live when training began. If another is live at the end, it was promoted by hand."""
     ended: datetime | None = None
     forced: bool = False
-    """Whether it goes live however it compares with the version that is live."""
+    """Whether it goes live even if it scores worse than the live version."""
     held_back: bool = False
-    """Whether it is ready and yet was not made live; the last of the notes says why."""
+    """Whether it is ready but did not go live; the last note says why."""
     gate: Comparison | None = None
     holdout: float | None = None
-    """The share of the rows that was to be held out."""
+    """The HOLDOUT setting at its training: the share of rows to hold out."""
     kept: list[Any] = []
-    """Classes with held-out rows that were fitted to all the same, as no other row of them was there."""
+    """Rare classes whose rows all hash below the share: they were fitted to, because a class needs a training row."""
     seconds: dict[str, float] = {}
     rows: dict[str, int] = {}
     metrics: dict[str, float | None] = {}
@@ -73,17 +73,17 @@ class Card(BaseModel):
     target: Target | None = None
     probabilities: bool = False
     batched: bool = True
-    """Whether a row is answered the same alone and among others, so that callers may share a call."""
+    """Whether a row's answer is the same alone and among others, so requests may share a call."""
     nameless: bool = False
-    """Whether it answers a plain array as it answers a table with names, and is served with arrays."""
+    """Whether it predicts the same from an array as from a table with column names, and is served with arrays."""
     compiled: Compiled | None = None
     checks: list[Any] = []
     file: str = ""
     sha256: str = ""
     fingerprint: str = ""
     source: str = ""
-    """SHA-256 of ML/src as it was."""
+    """SHA-256 of ML/src when it was trained."""
     libraries: dict[str, str] = {}
     error: Any = None
     error_status: int | None = None
-    """HTTP status that goes with the error of a failed training."""
+    """HTTP status of the error of a failed training."""

@@ -1,4 +1,4 @@
-"""The file of a fitted model: skops, which runs no code of the file, or joblib where a setting allows it."""
+"""The file of a fitted model: skops, which runs no code from the file, or joblib if ALLOW_JOBLIB is set."""
 
 import hashlib
 import importlib
@@ -19,17 +19,17 @@ TYPES = frozenset({"numpy.dtype"})
 
 
 class Untrusted(Problem):
-    """A model file that may not be loaded, or an estimator that may not be saved."""
+    """A model file that must not be loaded, or an estimator that must not be saved."""
 
     status = 422
 
 
 def save(model: Any, folder: Path) -> tuple[str, str]:
-    """Writes the model into the folder; the file's name and its SHA-256. Raises Untrusted."""
+    """Write the model into the folder, and return the file's name and SHA-256. Raise Untrusted."""
     try:
         data = skops.io.dumps(model, compression=ZIP_DEFLATED)
         refused = _refused(skops.io.get_untrusted_types(data=data))
-    except Exception as error:  # noqa: BLE001 - skops meets the user's objects here, and each can fail in a way of its own
+    except Exception as error:  # noqa: BLE001 - skops runs the user's objects, which may raise anything
         data, refused = b"", [f"{type(error).__name__}: {error}"]
     if refused and not settings().allow_joblib:
         raise Untrusted(
@@ -52,26 +52,27 @@ def sync_and_hash(path: Path) -> str:
 
 
 def load(path: Path, sha256: str) -> Any:
-    """The model in a file. Raises Untrusted, before anything of it runs, if its bytes or types are not as expected."""
+    """Return the model in a file. Raise Untrusted, before its code runs, if its bytes or types are not trusted."""
     if path.name == JOBLIB and not settings().allow_joblib:
         raise Untrusted(f"{path} is a pickle, which can run any code; set ALLOW_JOBLIB=true if you trust it")
     data = read(path, sha256)
-    if path.name == JOBLIB:
-        return joblib.load(path)
+    return joblib.load(path) if path.name == JOBLIB else _load_skops(path, data)
+
+
+def _load_skops(path: Path, data: bytes) -> Any:
     try:
         untrusted = skops.io.get_untrusted_types(data=data)
     except Exception as error:
         raise Untrusted(f"{path} can't be read by skops ({error}); train again or roll back") from error
     if refused := _refused(untrusted):
         raise Untrusted(
-            f"{path} holds types that are not trusted ({', '.join(refused)}); "
-            "name them in TRUSTED_TYPES if you know them"
+            f"{path} has types that are not trusted ({', '.join(refused)}); name them in TRUSTED_TYPES if you know them"
         )
     return skops.io.loads(data, trusted=untrusted)
 
 
 def read(path: Path, sha256: str) -> bytes:
-    """The bytes of a published file. Raises Untrusted where they are not those that were published."""
+    """Return the bytes of a published file. Raise Untrusted if they have changed since."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -94,16 +95,16 @@ def _refused(names: list[str]) -> list[str]:
 
 
 def _trusted(name: str) -> bool:
-    """scikit-learn's own classes, everything that ML.src defines, and what the setting names."""
+    """Return whether a type belongs to scikit-learn or ML.src, or is named in TRUSTED_TYPES."""
     if name in TYPES or name in settings().trusted_types:
         return True
     if not name.startswith(PACKAGES):
         return False
     module, _, attribute = name.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), attribute, None)
+        value = getattr(importlib.import_module(module), attribute, None)
     except (ImportError, ValueError):
         return False
-    # A name may be borrowed: sklearn.x.load must not stand for joblib.load.
-    own = getattr(found, "__module__", "").startswith(PACKAGES)
-    return own and (isinstance(found, type) or name.startswith("ML.src."))
+    # A module also has the names that it imports: sklearn.x.load must not stand for joblib.load.
+    own = getattr(value, "__module__", "").startswith(PACKAGES)
+    return own and (isinstance(value, type) or name.startswith("ML.src."))

@@ -1,4 +1,4 @@
-"""How far a version is: its standing in one word, the share of its training that is done, the time it took."""
+"""The progress of a version: its status, the share of its training that is done, and how long it took."""
 
 from datetime import UTC, datetime
 from typing import Literal
@@ -19,33 +19,33 @@ USUAL = {
     "save": 0.5,
     "compile": 1.0,
 }
-"""Seconds of each stage, in order, where there is no earlier version to tell."""
+"""Typical seconds of each stage, in order, for a model without an earlier version."""
 
 
 def status(card: Card, live: bool) -> Status:
-    """Its standing."""
+    """Return the status of a version, `live` if it is the live one."""
     if card.state != "ready":
         return card.state
     return "live" if live else "held back" if card.held_back else "ready"
 
 
 def done(card: Card) -> float:
-    """The share of the work whose stages are complete, by the times that those of the version before it took."""
+    """Return the share of the training whose stages are complete, weighted by the seconds of the version before."""
     if card.state == "ready":
         return 1.0
-    spans = USUAL | _before(card)
+    expected = USUAL | _seconds_before(card)
     ended = [*card.seconds, *(["waiting"] if card.stage != "waiting" else [])]
-    return round(sum(spans.get(stage, 0) for stage in ended) / sum(spans.values()), 2)
+    return round(sum(expected.get(stage, 0) for stage in ended) / sum(expected.values()), 2)
 
 
 def elapsed(card: Card) -> float:
-    """Seconds since training began, or that it took."""
-    if card.state != "training" and card.ended is None:  # of before this was noted
+    """Return the seconds since training began or, if it has ended, how many it took."""
+    if card.state != "training" and card.ended is None:  # of a release that did not record the end
         return round(sum(card.seconds.values()), 1)
     return round(max(0.0, ((card.ended or datetime.now(UTC)) - card.created).total_seconds()), 1)
 
 
-def _before(card: Card) -> dict[str, float]:
+def _seconds_before(card: Card) -> dict[str, float]:
     try:
         return store.read(card.model, card.replaces).seconds if card.replaces else {}
     except Problem:

@@ -1,7 +1,7 @@
-"""The seal of a card: a checksum that shows whether its file was changed after this project wrote it.
+"""The seal of a card: a checksum that shows whether the file was changed after it was written.
 
-It guards against accidents and hand edits. It is no signature: whoever can write the folder and knows this code can
-compute it anew. The card holds the checksums of the model's files, so the seal covers them too.
+It protects against accidents and edits by hand. It is not a signature: anyone who can write the folder can compute a
+new one. The card has the checksums of the model's files, so the seal covers them too.
 """
 
 import hashlib
@@ -12,21 +12,21 @@ SEAL = "seal"
 
 
 def sealed(card: str) -> str:
-    """Return the card, a JSON object, with its seal. A seal that it has already is replaced."""
-    found = json.loads(card)
-    found.pop(SEAL, None)
-    return json.dumps(found | {SEAL: _checksum(found)}, indent=1, ensure_ascii=False)
+    """Return the card, a JSON object, with a new seal in place of any old one."""
+    fields = json.loads(card)
+    fields.pop(SEAL, None)
+    return json.dumps(fields | {SEAL: _checksum(fields)}, indent=1, ensure_ascii=False)
 
 
 def has_seal(card: bytes) -> bool:
-    """Whether the card has a seal, matching or not."""
+    """Return whether the card has a seal, valid or not."""
     return SEAL in json.loads(card)
 
 
 def matches(card: bytes) -> bool:
-    """Whether the card is the one that was sealed. Line breaks and the order of its keys do not matter."""
-    found = json.loads(card)
-    return bool(found.pop(SEAL, None) == _checksum(found))
+    """Return whether the seal is valid for the card's content, whatever its line breaks and the order of its keys."""
+    fields = json.loads(card)
+    return bool(fields.pop(SEAL, None) == _checksum(fields))
 
 
 def _checksum(card: dict[str, Any]) -> str:

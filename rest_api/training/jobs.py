@@ -148,7 +148,7 @@ async def _watch(card: Card, run: subprocess.Popen[bytes]) -> Card:
     while (code := run.poll()) is None:
         if (now := time.monotonic()) >= look:
             if (spare := memory.bytes_left()) < 0:
-                run.send_signal(process.SHORT)
+                run.send_signal(process.OUT_OF_MEMORY)
             look = now + max(spare / BYTES_PER_SECOND, SOON)
         await asyncio.sleep(min(POLL, look - now))
     # Somebody else who looks whether it lives may have its lock at this moment.

@@ -66,7 +66,7 @@ def test_a_training_that_takes_all_memory_is_ended_and_no_worker_is(
     assert len(processes) == 3
     with callers(container.url, {"x": 1}, password=PASSWORD) as answers:
         for _ in range(3):
-            assert "the memory does not suffice for the training" in str(train(200)["detail"])
+            assert "The training ran out of memory" in str(train(200)["detail"])
     assert len(answers) > 20 and said(answers) == {(1, "a")}
     assert servers(container) == processes and killed(container) == 0
     assert train(80)["live"] is True

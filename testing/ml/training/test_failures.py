@@ -107,7 +107,7 @@ def test_a_training_whose_process_died_is_marked_failed_by_the_next(project):
     (of.store / "classifier" / "2" / "upload.csv").write_text("x")
     assert of.train("classifier", table()).returncode == 0
     assert [of.card("classifier", 2)["state"], of.live()] == ["failed", 3]
-    assert "its process ended before the training did" in of.card("classifier", 2)["error"]
+    assert "The training process ended unexpectedly" in of.card("classifier", 2)["error"]
     assert [path.name for path in (of.store / "classifier" / "2").iterdir()] == ["card.json"]
 
 

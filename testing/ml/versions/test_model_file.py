@@ -138,7 +138,7 @@ def test_a_type_of_another_package_is_loaded_when_the_setting_names_it(configure
     ],
 )
 def test_a_borrowed_name_is_refused_in_words(module, name, tmp_path):
-    with pytest.raises(model_file.Untrusted, match="holds types that are not trusted"):
+    with pytest.raises(model_file.Untrusted, match="has types that are not trusted"):
         model_file.load(*put(tmp_path, model_file.SKOPS, renamed(module, name)))
 
 

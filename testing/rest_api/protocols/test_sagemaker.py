@@ -204,7 +204,7 @@ def test_a_training_reads_all_files_of_its_channel_label_first(tmp_path: Path, i
     assert found["target"]["name"] == "species"
     assert [column["name"] for column in found["features"]["columns"]] == ["x1", "x2", "x3", "x4"]
     log = (tmp_path / "log").read_text()
-    assert "hyperparameters that are not known: epochs; there are target, model, force" in log
+    assert "unknown hyperparameters: epochs; these are known: target, model, force" in log
     assert not (tmp_path / "output" / "failure").exists()
 
 
@@ -217,7 +217,7 @@ def test_a_header_names_the_columns_and_the_model_is_the_one_that_was_asked_for(
 @pytest.mark.parametrize(
     ("tables", "hyperparameters", "says"),
     [
-        ({}, {}, "There is no .csv file in"),
+        ({}, {}, "contains no .csv file"),
         ({"a.csv": ""}, {}, "empty"),
         ({"a.csv": "a,1\n" * 5}, {}, "5 rows; 10 or more"),
         ({"a.csv": "y,x\na,1\n", "b.csv": "y,z\na,1\n"}, {}, "b.csv has the columns y, z; a.csv has y, x"),
