@@ -132,7 +132,10 @@ def _reason(card: Card, code: int | None) -> Problem:
         )
     if code == os.EX_IOERR:
         return StoreUnwritable()
-    how = "ended unexpectedly"
-    if code is not None:
-        how = f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
-    return Died(f"The training process {how} in stage {card.stage}. It may have run out of memory.")
+    return Died(f"The training process {_ending(code)} in stage {card.stage}. It may have run out of memory.")
+
+
+def _ending(code: int | None) -> str:
+    if code is None:
+        return "ended unexpectedly"
+    return f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
