@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ML.config.config import settings
+from ML.training import estimators
 from ML.training.stages import sequence
 from ML.training.stages.job import Job
 from ML.versions import progress, store
@@ -22,7 +23,7 @@ def job(tmp_path, monkeypatch):
     settings.cache_clear()
     (tmp_path / "m" / "1").mkdir(parents=True)
     card = Card(model="m", version=1, origin="command", target_variable="y", created=datetime.now(UTC))
-    yield Job(card, estimator=None, upload=b"")
+    yield Job(card, estimators.load("classifier"), upload=b"")
     settings.cache_clear()
 
 
@@ -41,7 +42,7 @@ def test_each_stage_gets_the_job_of_the_one_before(job, monkeypatch):
 
 def test_a_stage_that_fails_is_on_the_card_in_hand_and_in_the_store(job, monkeypatch):
     monkeypatch.setattr(sequence, "STAGES", (("read", lambda job: job.on_card("one")), ("fit", fails)))
-    seen = []
+    seen: list[Card] = []
     with pytest.raises(RuntimeError, match="this stage fails"):
         seen.extend(step.card for step in sequence.run(job))
     assert [card.stage for card in seen] == ["read", "fit"]
