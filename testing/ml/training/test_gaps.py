@@ -13,7 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from ML.prediction import predictor
-from ML.schema import schema, target
+from ML.schema import schema_learning
+from ML.schema.target import Target
 from ML.training.stages import gaps
 from ML.versions.card import Card
 
@@ -54,12 +55,12 @@ class FillsFromOtherRows(Needs):
 def numbers(count):
     """Return a schema of number columns c0, c1, ..., and rows without a missing value."""
     rng = np.random.default_rng(0)
-    return schema.learn([f"c{i}" for i in range(count)], rng.normal(size=(count, ROWS)).astype(str).tolist())
+    return schema_learning.learn([f"c{i}" for i in range(count)], rng.normal(size=(count, ROWS)).astype(str).tolist())
 
 
 def learn(model, features, X):
     """Return the names of the columns that may be missing, and how often the model was called."""
-    wanted = target.Target(name="y", task="regression", type="number")
+    wanted = Target(name="y", task="regression", type="number")
     card = Card(model="m", version=1, origin="command", target_variable="y", created=datetime.now(UTC),
                 features=features, target=wanted)  # fmt: skip
     counted = Counted(model)
@@ -124,7 +125,7 @@ def test_a_gap_that_only_other_rows_can_fill_is_not_allowed():
 
 
 def test_a_column_with_gaps_in_training_keeps_them_and_is_not_asked_for():
-    features, X = schema.learn(["a", "b"], [["1", "", "3"], ["x", "y", "x"]])
+    features, X = schema_learning.learn(["a", "b"], [["1", "", "3"], ["x", "y", "x"]])
     assert learn(Needs("a", "b"), features, X)[0] == {"a"}
 
 
@@ -139,14 +140,14 @@ def test_a_column_with_gaps_in_training_keeps_them_and_is_not_asked_for():
     ids=["every gap", "imputed", "no gap", "one imputed"],
 )
 def test_pipelines_are_answered_as_one_by_one(model, optional):
-    features, X = schema.learn(["n", "m"], [[str(i) for i in range(ROWS)], [str(i * i) for i in range(ROWS)]])
+    features, X = schema_learning.learn(["n", "m"], [[str(i) for i in range(ROWS)], [str(i * i) for i in range(ROWS)]])
     model.fit(X, np.arange(ROWS))
     assert learn(model, features, X)[0] == one_by_one(model, features, X) == optional
 
 
 @pytest.mark.parametrize(("strict", "optional"), [("error", {"n"}), ("ignore", {"n", "t"})])
 def test_text_that_an_encoder_never_saw_missing(strict, optional):
-    features, X = schema.learn(["n", "t"], [[str(i) for i in range(ROWS)], list("ab") * (ROWS // 2)])
+    features, X = schema_learning.learn(["n", "t"], [[str(i) for i in range(ROWS)], list("ab") * (ROWS // 2)])
     encoder = OneHotEncoder(handle_unknown=strict)
     model = make_pipeline(make_column_transformer((encoder, ["t"]), (SimpleImputer(), ["n"])), LinearRegression())
     model.fit(X, np.arange(ROWS))
