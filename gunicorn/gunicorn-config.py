@@ -4,7 +4,6 @@ gunicorn takes every global that has the name of one of its settings, so nothing
 """
 
 import gc
-import itertools
 import os
 import resource
 import shutil
@@ -78,8 +77,7 @@ def pre_fork(server: Any, worker: Any) -> None:
     """
     gc.collect()
     gc.freeze()
-    taken = {other.place for other in server.WORKERS.values()}
-    worker.place = next(place for place in itertools.count() if place not in taken)
+    worker.take_place(server.WORKERS.values())
 
 
 def child_exit(_server: object, worker: Any) -> None:

@@ -96,6 +96,10 @@ class Application(FastAPI):
         """What answers a hot route's request: it neither needs a task nor looks at headers of a proxy."""
         return self.front if self.lane.has(scope) else None
 
+    def drain(self) -> None:
+        """Report not ready from now on. The server calls this when it is about to stop."""
+        self.state.draining = True
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         await (super().__call__ if scope["type"] == "lifespan" else self.front)(scope, receive, send)

@@ -40,13 +40,20 @@ class Pool:
         self._held, self._max_held = 0, HELD_BODIES * settings().max_body_bytes
         self._headers: Headers = []
         self._lines = b"", False
+        self._closing = False
 
     def default_lines(self, headers: Headers) -> tuple[bytes, bool]:
         """Return the headers of all answers as they are written, and whether connections close. uvicorn makes a new
         list every second."""
         if headers is not self._headers:
-            self._headers, self._lines = headers, (lines(headers), CLOSE in headers)
+            found = [*headers, CLOSE] if self._closing and CLOSE not in headers else headers
+            self._headers, self._lines = headers, (lines(found), CLOSE in found)
         return self._lines
+
+    def close_connections(self) -> None:
+        """Close each connection after its next response from now on. Safe to call from a signal handler."""
+        self._closing = True
+        self._headers = []  # makes default_lines() build them again
 
     def hold(self, size: int) -> bool:
         """Count bytes of bodies that are kept. Return whether there is room for them."""
