@@ -37,7 +37,7 @@ def compare(asked: argparse.Namespace, results: Results) -> None:
             unavailable=unavailable,
             machine=machine.describe(),
             versions=versions(found),
-            asked={"rounds": asked.rounds, "seconds": asked.seconds},
+            asked={"rounds": asked.rounds, "seconds": asked.seconds, "fresh_ids": True},
         )
 
 

@@ -51,7 +51,7 @@ class Case:
 
     @property
     def asked(self) -> Shape:
-        """How it is asked about a row. The seed's request is a table, and its answer the accuracy."""
+        """Shape of a request for one row. The seed's design takes a table instead, and returns the accuracy."""
         row = tables.rows(MODELS[self.model], TARGETS[MODELS[self.model]])[0]
         if self.shape == "oip":
             return replace(OIP, path=self.system.oip)
@@ -64,8 +64,8 @@ class Case:
         credentials = {"Authorization": BASIC} if self.system.csv or self.system.project else {}
         if self.shape == "csv":
             kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-            body = _form(tables.test_table(sample).read_bytes(), TARGETS[sample])
-            return Load(self.system.csv, credentials | kind, [body])
+            bodies = [_form(table, TARGETS[sample]) for table in tables.rotations(sample)]
+            return Load(self.system.csv, credentials | kind, bodies)
         bodies = [self.asked.body(row) for row in tables.rows(sample, TARGETS[sample])]
         return Load(self.asked.path, credentials | dict(self.asked.headers), bodies)
 

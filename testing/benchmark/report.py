@@ -7,6 +7,9 @@ from testing.benchmark import compiling, plan
 from testing.benchmark.summary import Ratio, Rows, Spread, pick, ratios, spread
 from testing.benchmark.systems import ALL
 
+FRESH = "Each request has its own `X-Request-ID` and `traceparent`, and a different row than the one before. "
+"""For results that were measured so; those kept from before repeat the same headers."""
+
 
 def line(row: dict[str, Any]) -> str:
     """A measurement, while it runs."""
@@ -45,7 +48,8 @@ def setting(found: dict[str, Any]) -> list[str]:
     rounds = f"median of {asked['rounds']} interleaved rounds of {asked['seconds']:g} s (least - most)"
     return [
         f"{about}. One worker on one of {machine['cores']} cores, wrk on another; {rounds}. "
-        "Every system's answers were compared with scikit-learn's own."
+        + FRESH * asked.get("fresh_ids", False)
+        + "Every system's answers were compared with scikit-learn's own."
     ]
 
 
