@@ -18,7 +18,7 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from ML.config.config import settings
-from rest_api.server.coroutine_runner import CoroutineRunner
+from rest_api.server import coroutine_runner
 from rest_api.server.deadlines import Deadlines
 from rest_api.server.exchange import Exchange, Headers, answer
 from rest_api.server.extensions import CONNECTION, HOLD, LET_GO, SAME, WHOLE
@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
         """Begin a request whose head came before."""
         exchange = self._running = Exchange(self, {**known.scope, "state": self._app_state.copy()}, keep_alive=True)
         exchange.take_whole(data[len(known.head) :])
-        CoroutineRunner(exchange.run(known.app), self._state.tasks, self._context.copy())
+        coroutine_runner.start(exchange.run(known.app), self._state.tasks, self._context.copy())
 
     def _begin_ready(self, data: bytes) -> None:
         """Begin the request that has come; keep its head if it is all of the data."""
@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
     def _begin(self, request: Request) -> None:
         self._running, context = request.exchange, self._context.copy()
         if request.hot:
-            CoroutineRunner(request.exchange.run(request.app), self._state.tasks, context)
+            coroutine_runner.start(request.exchange.run(request.app), self._state.tasks, context)
         else:
             task = self.loop.create_task(request.exchange.run(request.app), context=context)
             task.add_done_callback(self._state.tasks.discard)
