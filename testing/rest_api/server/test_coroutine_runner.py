@@ -14,6 +14,11 @@ NAME = ContextVar("name", default="nobody")
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 
 
+async def ended(running: set[Any]) -> None:
+    while running:  # noqa: ASYNC110: nothing tells when a set is empty
+        await asyncio.sleep(0.001)
+
+
 @pytest.mark.parametrize("loop", LOOPS)
 def test_one_that_never_waits_has_ended_when_start_returns(loop: Any) -> None:
     async def run() -> None:
@@ -58,9 +63,7 @@ def test_it_waits_for_whatever_asyncio_offers(loop: Any) -> None:
         assert len(running) == 3 and not seen
         event.set()
         asyncio.get_running_loop().call_later(0.05, future.set_result, "last")
-        async with asyncio.timeout(10):
-            while running:
-                await asyncio.sleep(0.001)
+        await asyncio.wait_for(ended(running), 10)
         assert seen[-1] == "last"
         assert sorted(seen[:-1]) == [(n, "shared", str(n), str(n)) for n in range(3)]
 
@@ -71,20 +74,19 @@ def test_it_waits_for_whatever_asyncio_offers(loop: Any) -> None:
 def test_the_server_can_cancel_it() -> None:
     async def run() -> None:
         running: set[Any] = set()
-        ended: list[bool] = []
+        cancelled: list[bool] = []
 
         async def work() -> None:
             try:
                 await asyncio.sleep(60)
             except asyncio.CancelledError:
-                ended.append(True)
+                cancelled.append(True)
 
         coroutine_runner.start(work(), running, copy_context())
         for each in running:
             each.cancel(msg="the server stops")
-        while running:
-            await asyncio.sleep(0)
-        assert ended == [True]
+        await asyncio.wait_for(ended(running), 10)
+        assert cancelled == [True]
 
     asyncio.run(run())
 
@@ -96,9 +98,13 @@ def test_it_is_a_task_where_python_has_eager_ones() -> None:
 
         async def work() -> None:
             async with asyncio.timeout(1):
+                await asyncio.sleep(0)
                 seen.append(asyncio.current_task())
 
-        coroutine_runner.start(work(), set(), copy_context())
-        assert seen != [None]
+        running: set[Any] = set()
+        coroutine_runner.start(work(), running, copy_context())
+        tasks = list(running)
+        await asyncio.wait_for(ended(running), 10)
+        assert seen == tasks
 
     asyncio.run(run())
