@@ -51,3 +51,10 @@ else:
                 self._awaited.cancel(msg)
 
     start = CoroutineRunner
+
+
+def start_task(coroutine: Coroutine[Any, Any, None], running: set[Any], context: Context) -> None:
+    """Run a coroutine as a task in this context from the next event loop iteration on; `running` holds it too."""
+    task = asyncio.get_running_loop().create_task(coroutine, context=context)
+    task.add_done_callback(running.discard)
+    running.add(task)

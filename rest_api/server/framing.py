@@ -7,6 +7,9 @@ Where a proxy in front and this server read a request differently, one client's 
 import re
 from dataclasses import dataclass
 
+from rest_api.server.refusals import Refused
+from rest_api.server.responses import Headers
+
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request's line and headers; of a chunked body's trailers and chunk extensions. The parser takes any number."""
 
@@ -17,16 +20,6 @@ SINGLE = frozenset({
 """Headers that may come once: of two, a proxy may go by the one and this server by the other."""
 
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,18}")
-_Headers = list[tuple[bytes, bytes]]
-
-
-class Refused(Exception):
-    """A request that breaks the protocol: the status and message of its answer, after which the connection closes."""
-
-    def __init__(self, status: int, detail: str, reason: str = "protocol", retry_after: int = 0) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.reason = status, detail, reason
-        self.headers = [(b"retry-after", b"%d" % retry_after)] if retry_after else []
 
 
 @dataclass(slots=True)
@@ -39,7 +32,7 @@ class Framing:
     """Whether it is packed, so that it becomes larger than what came."""
 
 
-def check(method: str, version: str, headers: _Headers) -> Framing:
+def check(method: str, version: str, headers: Headers) -> Framing:
     """Return how the body is framed. Raises Refused."""
     if version not in ("1.1", "1.0"):
         raise Refused(505, f"HTTP/{version} is not supported here; send HTTP/1.1")
@@ -60,7 +53,7 @@ def check(method: str, version: str, headers: _Headers) -> Framing:
     return found
 
 
-def _check_single(headers: _Headers) -> None:
+def _check_single(headers: Headers) -> None:
     seen = set()
     for name, _ in headers:
         if name in seen and name in SINGLE:

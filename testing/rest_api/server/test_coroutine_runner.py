@@ -15,7 +15,7 @@ LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 
 
 async def ended(running: set[Any]) -> None:
-    while running:  # noqa: ASYNC110: nothing tells when a set is empty
+    while running:  # noqa: ASYNC110
         await asyncio.sleep(0.001)
 
 
