@@ -8,13 +8,13 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from ML.config.config import settings
-from rest_api.server import refusals
 from rest_api.server.deadlines import Deadlines
 from rest_api.server.exchange_queue import ExchangeQueue
 from rest_api.server.link import Link
+from rest_api.server.messages import refusals
+from rest_api.server.messages.refusals import Refused
+from rest_api.server.messages.scopes import Scopes
 from rest_api.server.pool import pool_of
-from rest_api.server.refusals import Refused
-from rest_api.server.scopes import Scopes
 from rest_api.server.write_buffer import BufferedTransport
 from rest_api.telemetry import counts
 

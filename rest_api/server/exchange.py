@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 from starlette.types import ASGIApp
 
-from rest_api.server import refusals
 from rest_api.server.link import Link
+from rest_api.server.messages import refusals
+from rest_api.server.messages.responses import CLOSE, NO_BODY, STATUS_LINES, Headers, lines
 from rest_api.server.pool import Pool
-from rest_api.server.responses import CLOSE, NO_BODY, STATUS_LINES, Headers, lines
 from rest_api.server.write_buffer import BufferedTransport
 
 log = logging.getLogger("uvicorn.error")

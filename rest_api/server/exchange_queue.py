@@ -11,18 +11,19 @@ from starlette.types import ASGIApp
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from rest_api.server import coroutine_runner, refusals
+from rest_api.server import coroutine_runner
 from rest_api.server.deadlines import Deadlines
 from rest_api.server.exchange import Exchange
 from rest_api.server.extensions import HOLD, LET_GO, SAME, WHOLE
-from rest_api.server.framing import Framing
 from rest_api.server.known_head import HeadMemory, KnownHead
 from rest_api.server.link import Link
+from rest_api.server.messages import refusals
+from rest_api.server.messages.framing import Framing
+from rest_api.server.messages.refusals import Refused
+from rest_api.server.messages.responses import Headers
+from rest_api.server.messages.scopes import Scopes
 from rest_api.server.pool import Pool
-from rest_api.server.refusals import Refused
 from rest_api.server.request_parser import RequestParser
-from rest_api.server.responses import Headers
-from rest_api.server.scopes import Scopes
 from rest_api.telemetry import counts
 
 log = logging.getLogger("fast_ml.connection")

@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any, Protocol
 
 from ML.config.config import settings
-from rest_api.server.refusals import HELD_BODIES
-from rest_api.server.responses import CLOSE, Headers, lines
+from rest_api.server.messages.refusals import HELD_BODIES
+from rest_api.server.messages.responses import CLOSE, Headers, lines
 from rest_api.server.write_buffer import BufferedTransport, WriteBuffer
 from rest_api.telemetry import counts
 

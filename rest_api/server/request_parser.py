@@ -4,11 +4,11 @@ from typing import Protocol
 
 import httptools
 
-from rest_api.server import framing
 from rest_api.server.exchange import Exchange
-from rest_api.server.framing import MAX_HEAD_BYTES, Framing
-from rest_api.server.refusals import Refused
-from rest_api.server.responses import Headers
+from rest_api.server.messages import framing
+from rest_api.server.messages.framing import MAX_HEAD_BYTES, Framing
+from rest_api.server.messages.refusals import Refused
+from rest_api.server.messages.responses import Headers
 
 CHUNK_FRAME_BYTES = 32
 """Framing bytes allowed for each chunk. Chunk extensions beyond that count towards MAX_HEAD_BYTES."""

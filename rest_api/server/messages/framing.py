@@ -7,8 +7,8 @@ Where a proxy in front and this server read a request differently, one client's 
 import re
 from dataclasses import dataclass
 
-from rest_api.server.refusals import Refused
-from rest_api.server.responses import Headers
+from rest_api.server.messages.refusals import Refused
+from rest_api.server.messages.responses import Headers
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request's line and headers; of a chunked body's trailers and chunk extensions. The parser takes any number."""

@@ -2,7 +2,7 @@
 
 from pydantic_core import to_json
 
-from rest_api.server.responses import CLOSE, STATUS_LINES, Headers, lines
+from rest_api.server.messages.responses import CLOSE, STATUS_LINES, Headers, lines
 
 HELD_BODIES = 4
 """How many bodies of MAX_BODY_MB a worker keeps at once: those still arriving, and those not answered yet."""

@@ -8,8 +8,8 @@ import httptools
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
 from rest_api.server.extensions import CONNECTION
-from rest_api.server.refusals import Refused
-from rest_api.server.responses import Headers
+from rest_api.server.messages.refusals import Refused
+from rest_api.server.messages.responses import Headers
 
 
 class Scopes:
