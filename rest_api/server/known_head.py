@@ -1,4 +1,4 @@
-"""The head of the last hot request on a connection: a client that repeats the same bytes skips the parser."""
+"""Request line and headers of a connection's last hot request. A client that repeats them skips the parser."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,29 +7,29 @@ from starlette.types import ASGIApp
 
 END = b"\r\n\r\n"
 MAX_BYTES = 4096
-"""Of a head that is kept."""
+"""Length of the longest head to keep."""
 
 MAX_BODY_BYTES = 32 * 1024
-"""Of such a request: the parser's time is nothing beside that of a larger one."""
+"""Length of the longest body whose head to keep. With a longer one, parsing the head takes no noticeable time."""
 
 MAX_MISSES = 4
-"""Heads in a row that did not come again, after which no more are kept: this client puts an id into each."""
+"""After so many heads in a row that did not repeat, keep no more: this client sends an id in each request."""
 
 
 @dataclass(slots=True, eq=False)
 class KnownHead:
-    """A request's line and headers, byte for byte, and what the parser made of them."""
+    """A request line and headers, byte for byte, and the scope made from them."""
 
     head: bytes
     size: int
-    """Bytes of such a request, its body included."""
+    """Length of the whole request, body included, in bytes."""
     scope: dict[str, Any]
     app: ASGIApp
     used: bool = False
 
 
 class HeadMemory:
-    """The head that a connection keeps: one, for as long as the connection lives."""
+    """The head that a connection keeps: at most one, until the connection closes."""
 
     __slots__ = ("_known", "_misses")
 
@@ -38,7 +38,7 @@ class HeadMemory:
         self._misses = 0
 
     def find(self, data: bytes) -> KnownHead | None:
-        """Return the head of this request, if it is known."""
+        """Return the known head that this request begins with, if its length is the same too."""
         known = self._known
         if known is None or len(data) != known.size or not data.startswith(known.head):
             return None
@@ -47,11 +47,11 @@ class HeadMemory:
 
     @property
     def learns(self) -> bool:
-        """Whether it is worth keeping another."""
+        """Whether to keep another head."""
         return self._misses < MAX_MISSES
 
     def learn(self, data: bytes, length: int, scope: dict[str, Any], app: ASGIApp) -> None:
-        """Keep the head of a request whose body has this length, unless the data is not that request alone."""
+        """Keep the head of a request with a body of `length` bytes, if `data` is that one whole request."""
         end = data.find(END) + len(END)
         if end > MAX_BYTES or length > MAX_BODY_BYTES or len(data) - end != length:
             return
