@@ -71,7 +71,7 @@ class Deadlines:
         self._paused = True
 
     def go_on(self) -> None:
-        """Start that time again, from zero."""
+        """Let that time run again."""
         self._paused = False
 
     def close(self) -> None:

@@ -68,7 +68,7 @@ class BufferedTransport:
         self._transport.close()
 
     def flush(self) -> None:
-        """Write the buffered data, or drop it if the client is gone: uvloop would raise, and others would not be flushed."""
+        """Write the buffered data, or drop it if the client is gone: if uvloop raised, other transports would wait."""
         parts, self._parts, self._size = self._parts, [], 0
         if parts and not self.is_closing():
             data = parts[0] if len(parts) == 1 else b"".join(parts)

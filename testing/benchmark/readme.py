@@ -1,4 +1,4 @@
-"""The parts of README and docs/performance.md made from the results: how fast fast-ml is, what compiling brings."""
+"""The parts of README.md and docs/performance.md that are generated from the results."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ def renewed(file: Path, found: dict[str, Any]) -> str:
     for name, lines in parts.items():
         part = "\n".join(["", "", *lines(found), "", ""])
         text, times = re.subn(f"(?s)(<!-- {name} -->).*(<!-- /{name} -->)", lambda m: m[1] + part + m[2], text)  # noqa: B023
-        assert times == 1, f"{file.name} has no place for {name}"
+        assert times == 1, f"{file.name} has no markers for {name}"
     return text
 
 
@@ -45,18 +45,18 @@ def speed(found: dict[str, Any]) -> list[str]:
 
 
 def measured(found: dict[str, Any]) -> list[str]:
-    """Throughput of every system with every model, and where fast-ml is not the first."""
+    """Return the throughput of each system with each model, and the cases where fast-ml is not the first."""
     rows = found.get("measured", [])
     return [*report.setting(found), "", *_table(rows), "", *_missed(found), *lost(rows)]
 
 
 def compiled(found: dict[str, Any]) -> list[str]:
-    """What compiling brings to common estimators, and what its packages cost."""
+    """Return the speed of compiled estimators, and the cost of the ONNX packages for the image."""
     return [*compiling.table(found.get("compiled", {})), "", *report.image(found)]
 
 
 def _table(rows: Rows) -> list[str]:
-    """A line for each system: requests a second of each part over 32 connections, and more of the first."""
+    """Return a line for each system: requests per second of each part with 32 connections, more for the first part."""
     parts = [part for part in plan.PARTS if pick(rows, model=part.model, shape=part.shape)]
     head = ["system", *(part.short for part in parts), "SVC, 1 conn.: p50 ms", "SVC: p99 ms", "MB"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
@@ -76,7 +76,7 @@ def _figure(rows: Rows, field: str, form: str) -> str:
 
 
 def _missed(found: dict[str, Any]) -> list[str]:
-    """What was promised and is not reached."""
+    """Return the goals that are not reached."""
     known = [ratio for ratio in ratios(found) if ratio.found]
     missed = [ratio for ratio in known if not ratio.reached]
     lines = [f"Of {len(known)} figures that were set as a goal, {len(known) - len(missed)} are reached. Missed:"]
@@ -87,7 +87,7 @@ def _missed(found: dict[str, Any]) -> list[str]:
 
 
 def lost(rows: Rows) -> list[str]:
-    """Each case in which another is better than fast-ml; the raw ASGI function always is, as it does nothing."""
+    """Return the cases in which another system is better. The raw ASGI function always is, as it does nothing."""
     lines = []
     for part in plan.PARTS:
         for connections in part.connections:

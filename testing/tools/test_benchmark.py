@@ -2,14 +2,21 @@
 
 import ast
 import json
+import re
+import shutil
+import socketserver
 import struct
+import threading
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from testing.benchmark import plan, readme, report, shapes, tables
 from testing.benchmark.results import FOLDER
 from testing.benchmark.summary import PROMISES, Rows, ratios
 from testing.benchmark.systems import ALL, PEERS
-from testing.benchmark.wrk import Load, script
+from testing.benchmark.wrk import Load, fire, script
 
 KEPT = json.loads((FOLDER / "results.json").read_text())
 ROW: tables.Row = {"a": 1.5, "b": -2.0}
@@ -91,3 +98,26 @@ def test_the_load_carries_any_bytes() -> None:
     # Lua's escapes are decimal, Python's octal.
     octal = "".join(f"\\{int(part[:3]):03o}{part[3:]}" for part in text[1:-1].split("\\")[1:])
     assert ast.literal_eval(f"b'{octal}'") == body
+
+
+@pytest.mark.skipif(not (shutil.which("wrk") and shutil.which("taskset")), reason="wrk and taskset are not installed")
+def test_each_request_has_fresh_ids_and_another_body_than_the_one_before(tmp_path: Path) -> None:
+    received: list[bytes] = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while data := self.request.recv(65536):
+                received.append(data)
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        bodies = [b"a\0\n", b"X-Request-ID: ", b"%d\r\n\r\n"]
+        result = fire(Load("/x", {"A": "b"}, bodies), server.server_address[1], 1, 1, "0", tmp_path / "wrk.lua")
+        server.shutdown()
+    assert result.rate > 0 and not result.lost and not result.refused
+    heads, sent = zip(*(data.split(b"\r\n\r\n", 1) for data in received), strict=True)
+    assert all(b"\r\nA: b" in head and head.startswith(b"POST /x HTTP/1.1\r\n") for head in heads)
+    for pattern in (rb"\r\nX-Request-ID: ([0-9a-f]{32})\r\n", rb"\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-01\r\n"):
+        assert len({re.findall(pattern, head)[0] for head in heads}) == len(heads)
+    assert all(one != other for one, other in zip(sent, sent[1:], strict=False)) and set(sent) == set(bodies)

@@ -1,4 +1,4 @@
-"""Ray Serve with @serve.batch, in the throughput mode that its docs describe: HAProxy and direct ingress.
+"""Ray Serve with @serve.batch, in the high-throughput mode of its docs: HAProxy and direct ingress.
 
 docs.ray.io/en/master/cluster/kubernetes/user-guides/kuberay-serve-high-throughput.html
 """
