@@ -1,6 +1,7 @@
 """The benchmark's figures: what the README shows is what was measured, and ratios are taken as they are named."""
 
 import ast
+import itertools
 import json
 import re
 import shutil
@@ -120,4 +121,4 @@ def test_each_request_has_fresh_ids_and_another_body_than_the_one_before(tmp_pat
     assert all(b"\r\nA: b" in head and head.startswith(b"POST /x HTTP/1.1\r\n") for head in heads)
     for pattern in (rb"\r\nX-Request-ID: ([0-9a-f]{32})\r\n", rb"\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-01\r\n"):
         assert len({re.findall(pattern, head)[0] for head in heads}) == len(heads)
-    assert all(one != other for one, other in zip(sent, sent[1:], strict=False)) and set(sent) == set(bodies)
+    assert all(one != other for one, other in itertools.pairwise(sent)) and set(sent) == set(bodies)
