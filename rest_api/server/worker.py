@@ -105,7 +105,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         prometheus.place = lambda: self.place
         self.config.app = self.wsgi
         signal.signal(signal.SIGQUIT, self.handle_exit)
-        server = Server(self.config, self.wsgi.drain, self.notify, self.timeout / 2)
+        drain = getattr(self.wsgi, "drain", lambda: None)
+        server = Server(self.config, drain, self.notify, self.timeout / 2)
         server.run(self.sockets)
         if not server.started:
             sys.exit(BOOT_ERROR)
