@@ -166,7 +166,7 @@ class Exchange:
     def _start(self, status: int, headers: Any, whole: bytes | None) -> None:
         self.started = True
         default, closes = self._queue.default_lines()
-        if closes or (self.awaits_continue and self.more_body):  # nobody knows whether the client sends the body
+        if closes or (self.awaits_continue and self.more_body):  # the client may send the body, or not
             self.keep_alive = False
         self.awaits_continue = False
         headers = list(headers) if whole is not None else self._framed(status, headers)
