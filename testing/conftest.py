@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from exclusive import common, locked
 from exclusive import pytest_collection_modifyitems as pytest_collection_modifyitems
+from exclusive import pytest_configure as pytest_configure
 from exclusive import pytest_runtest_protocol as pytest_runtest_protocol
 from server import ROOT, Server, servers
 
@@ -18,9 +19,9 @@ os.environ["PYTHON_DOTENV_DISABLED"] = "true"
 
 
 @pytest.fixture(scope="session")
-def sample_store(request: pytest.FixtureRequest) -> Path:
+def sample_store() -> Path:
     """A store as the bootstrap leaves it, made once: to train the samples takes longer than most tests."""
-    folder = common(request.config)
+    folder = common()
     store, making = folder / "samples", folder / "bootstrap"
     with locked(folder / "samples.lock"):
         if not store.exists():

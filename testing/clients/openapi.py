@@ -60,14 +60,14 @@ def main(url: str, user: str, password: str, table: str, target: str, model: str
         "operations": answers(made),
         "classes": list(made.models.__all__),
     }
-    print(json.dumps(found | used(made, made.client(url, user, password), table, target, model)))
+    print(json.dumps(found | used(made, made.client(url, user, password), url, table, target, model)))
 
 
 def answers(made: Generated) -> dict[str, list[str]]:
     """The types that each operation may return, by its name."""
     found = {}
     for module in made.operations:
-        returned = inspect.signature(module._parse_response).return_annotation
+        (returned,) = get_args(inspect.signature(module.sync_detailed).return_annotation)  # of Response[...]
         found[module.__name__.rpartition(".")[2]] = [kind.__name__ for kind in get_args(returned) or (returned,)]
     return found
 
@@ -77,7 +77,7 @@ def body_of(module: ModuleType) -> Any:
     return inspect.get_annotations(module.sync)["body"]
 
 
-def used(made: Generated, client: Any, table: str, target: str, model: str) -> dict[str, Any]:
+def used(made: Generated, client: Any, url: str, table: str, target: str, model: str) -> dict[str, Any]:
     """Trains, predicts and is refused, by the generated functions and types alone."""
     train, models = made.operation("post", "/train_model"), made.models
     file = functools.partial(made.types.File, file_name="table.csv")
@@ -103,15 +103,15 @@ def used(made: Generated, client: Any, table: str, target: str, model: str) -> d
         "models": {each.model: each.live and each.live.version for each in listed},
         "predictions": [each.to_dict() for each in predictions],
         "of_table": of_table.to_dict(),
-        "refused": refused(made, client, model),
+        "refused": refused(made, client, url, model),
     }
 
 
-def refused(made: Generated, client: Any, model: str) -> dict[str, Any]:
+def refused(made: Generated, client: Any, url: str, model: str) -> dict[str, Any]:
     """The errors that the functions return, with the names of their types."""
     predict = made.operation("post", f"/models/{model}/predict")
     wrong = body_of(predict).from_dict({"instances": [[1.5]]})
-    stranger = made.package.AuthenticatedClient(base_url=client._base_url, token="x", prefix="Basic")
+    stranger = made.package.AuthenticatedClient(base_url=url, token="x", prefix="Basic")
     answers = {
         "row": predict.sync_detailed(client=client, body=wrong),
         "credentials": predict.sync_detailed(client=stranger, body=wrong),

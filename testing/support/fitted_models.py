@@ -13,6 +13,7 @@ from ML.compiler.proof import prove
 from ML.prediction import onnx_session, predictor
 from ML.prediction.predictor import Predictor
 from ML.schema import schema_learning, target_learning
+from ML.src import classifier
 from ML.versions.card import Card, Compiled
 
 # OpenMP's threads wait for each other where others are at work: a fit of 0.1 s takes ten.
@@ -60,6 +61,11 @@ def fitted(model, table, task):
     columns = gaps.learn(predictor.make(card, model), X)
     card.features = features.model_copy(update={"columns": columns})
     return Fitted(predictor.make(card, model), X)
+
+
+def encoder():
+    """Return the preprocessing of the default models, unfitted."""
+    return classifier.build().named_steps["encode"]
 
 
 def people(rows=120, classes=3, seed=0):

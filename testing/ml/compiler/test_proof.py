@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from fitted_models import fitted, people
+from fitted_models import encoder, fitted, people
 from onnx import numpy_helper
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -12,7 +12,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ML.compiler.proof import Different
-from ML.src._boosting import encoder
 
 MODELS = {
     "classifier": (lambda: HistGradientBoostingClassifier(max_iter=20, min_samples_leaf=5), "classification"),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from fitted_models import people
+from fitted_models import encoder, people
 from pipelines import PREPARATIONS, alike, answered, fit, imputed, mixed
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -27,7 +27,6 @@ from sklearn.tree import DecisionTreeClassifier
 from ML.compiler import timing
 from ML.compiler.graph import Unsupported
 from ML.prediction.answers import CannotPredict
-from ML.src._boosting import encoder
 
 
 @pytest.mark.parametrize(
