@@ -34,9 +34,10 @@ def sample_store() -> Path:
 
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Callable[..., Server]]:
-    """Starts a server: `serve()`, `serve(project, SETTING="value")`. All are stopped after the file's last test.
+    """Start a server: `serve()`, `serve(project, SETTING="value")`. All are stopped after the file's last test.
 
-    It finds the samples trained, unless BOOTSTRAP is "false" or MODELS_DIR is given.
+    The sample models are already trained, unless BOOTSTRAP is "false" or MODELS_DIR is given. `coverage=False` starts
+    it without coverage: for tests that send a lot of data through code that other tests cover.
     """
     with servers(tmp_path_factory, sample_store) as start:
         yield start

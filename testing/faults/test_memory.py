@@ -9,7 +9,7 @@ from busy_callers import callers, said
 from containers import Container, curl, docker, image, run
 
 __all__ = ["image", "run"]
-pytestmark = [pytest.mark.faults, pytest.mark.exclusive]
+pytestmark = pytest.mark.faults
 
 PASSWORD = "only for this test"
 MEMORY = "700m"

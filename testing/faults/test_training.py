@@ -13,7 +13,7 @@ from busy_callers import Answers, callers
 from projects import MAJORITY, PLAIN
 from server import Server, eventually
 
-pytestmark = [pytest.mark.faults, pytest.mark.exclusive, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 BOTH = {"x": 1, "z": 1}
 
@@ -57,6 +57,7 @@ def view(server: Server, version: int) -> dict[str, Any]:
     return dict(server.client.get(f"/models/plain/versions/{version}").json())
 
 
+@pytest.mark.exclusive
 def test_a_training_killed_at_fifty_random_moments_harms_nothing(server: Server) -> None:
     chance, labels, ends = random.Random(0), {1: "a"}, []
     assert server.train(TABLES["a"], "y").json()["version"] == 1

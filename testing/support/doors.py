@@ -29,12 +29,13 @@ TABLE = "number,y\n" + "".join(f"{i},{i}.5\n" for i in range(50))
 Ask = Callable[[aiohttp.ClientSession, str, list[float]], Awaitable[list[float]]]
 
 
-def start(serve: Callable[..., Server], fork: Callable[..., Path], **settings: str) -> Server:
+def start(serve: Callable[..., Server], fork: Callable[..., Path], coverage: bool = True, **settings: str) -> Server:
     """A server that has a model of each speed."""
     models = {name: DOUBLE.format(seconds=seconds) for name, seconds in SPEEDS.items()}
     routes = {"AIP_PREDICT_ROUTE": "/vertex:predict", "AIP_HEALTH_ROUTE": "/vertex:health"}
     limits = {"MAX_QUEUE_MS": "600000"}  # nobody is refused because the machine is busy
-    server = serve(fork(**models), BOOTSTRAP="false", DEFAULT_MODEL="quick", **routes, **limits, **settings)
+    given = {"BOOTSTRAP": "false", "DEFAULT_MODEL": "quick", **routes, **limits, **settings}
+    server = serve(fork(**models), coverage=coverage, **given)
     for model in models:
         server.train(TABLE, "y", model=model).raise_for_status()
     return server

@@ -23,7 +23,7 @@ CSV = "text/csv"
 class Server:
     """gunicorn as `make run` starts it, on a free port with a store of its own."""
 
-    def __init__(self, project: Path, models_dir: Path, **environment: str) -> None:
+    def __init__(self, project: Path, models_dir: Path, *, coverage: bool = True, **environment: str) -> None:
         self.project, self.models_dir = project, models_dir
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -38,6 +38,8 @@ class Server:
             "PYTHONUNBUFFERED": "1",
             **environment,
         }
+        if not coverage:
+            self.environment.pop("COVERAGE_PROCESS_CONFIG", None)
         self.output = models_dir.parent / f"{models_dir.name}.{self.port}.log"
         self.client = httpx.Client(base_url=self.url, auth=(USER, PASSWORD), timeout=120)
 
@@ -109,12 +111,12 @@ def servers(factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Cal
     """Starts servers, and stops them at the end."""
     with ExitStack() as stack:
 
-        def start(project: Path = ROOT, **environment: str) -> Server:
+        def start(project: Path = ROOT, *, coverage: bool = True, **environment: str) -> Server:
             models_dir = Path(environment.get("MODELS_DIR", factory.mktemp("store") / "models"))
             if "MODELS_DIR" not in environment and environment.get("BOOTSTRAP") != "false":
                 shutil.copytree(sample_store, models_dir)
                 environment["BOOTSTRAP"] = "false"
-            server = Server(project, models_dir, **environment).start()
+            server = Server(project, models_dir, coverage=coverage, **environment).start()
             stack.callback(server.client.close)  # of one that a test has ended, too
             stack.callback(lambda: server.process.poll() is None and server.stop())
             return server

@@ -89,7 +89,6 @@ def test_a_given_password_is_never_shown_and_stopping_is_quick(run: Callable[...
     assert PASSWORD not in container.log
 
 
-@pytest.mark.exclusive
 def test_it_stops_while_it_still_starts(run: Callable[..., Container]) -> None:
     training = run("--tmpfs", MODELS)
     time.sleep(1)
@@ -160,7 +159,6 @@ def test_the_image_holds_nothing_but_what_serves(run: Callable[..., Container], 
     say(f"the image has {size / 1e6:.0f} MB, {(size - base) / 1e6:.0f} more than its base")
 
 
-@pytest.mark.exclusive
 def test_an_app_image_on_the_base_image_is_built_in_seconds(image: str, say: Say) -> None:
     docker("build", "-t", BASE, "-f", "gunicorn/Dockerfile.fast-ml", ".")
     started = time.monotonic()

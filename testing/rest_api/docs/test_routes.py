@@ -169,7 +169,6 @@ def processor_ms(server: Server) -> float:
     return 1000 * sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
 
 
-@pytest.mark.exclusive
 def test_the_thousandth_reader_costs_a_fraction_of_the_first(serve: Callable[..., Server]) -> None:
     """It was rendered for each: 7 ms of a processor with the samples alone, without credentials."""
     server = serve(WEB_CONCURRENCY="1")

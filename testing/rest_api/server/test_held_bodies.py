@@ -19,8 +19,6 @@ from server import PASSWORD, USER, Server, eventually
 
 from rest_api.http import work
 
-pytestmark = pytest.mark.exclusive
-
 MB = 2**20
 MAX_BODY_MB = 20
 AUTH = f"Host: localhost\r\nAuthorization: Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}\r\n"
@@ -49,6 +47,7 @@ def rows(size: int) -> bytes:
     return b'{"instances":[' + b",".join([ROW] * (size // (len(ROW) + 1))) + b"]}"
 
 
+@pytest.mark.exclusive
 @pytest.mark.parametrize("path", ["/predict", "/train_model", "/get_prediction", "/v2/models/classifier/infer"])
 def test_uploads_that_never_end_hold_little_and_keep_nobody_out(server: Server, path: str) -> None:
     kind = "application/json" if path[1] in "pv" else "multipart/form-data; boundary=x"
@@ -149,6 +148,7 @@ def test_a_gzipped_table_is_parsed_as_the_large_one_that_it_may_be() -> None:
     assert thread.name.startswith("large")
 
 
+@pytest.mark.exclusive
 def test_of_uploads_at_once_as_many_get_through_as_there_is_room_for(server: Server) -> None:
     """Who is refused makes room at once: those who send at this moment need not be refused too."""
     head = f"POST /predict HTTP/1.1\r\n{AUTH}Content-Type: application/json\r\nContent-Length: {20 * MB}\r\n\r\n"

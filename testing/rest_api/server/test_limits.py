@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from server import PASSWORD, USER, Server, eventually
 
-pytestmark = pytest.mark.exclusive
-
 AUTH = f"Host: localhost\r\nAuthorization: Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}\r\n"
 POST = f"POST /predict HTTP/1.1\r\n{AUTH}Content-Type: application/json\r\n"
 ROW = [5.1, 3.5, 1.4, 0.2]

@@ -12,8 +12,6 @@ import aiohttp
 import pytest
 from server import PASSWORD, USER, Server
 
-pytestmark = pytest.mark.exclusive  # a worker measures how quick its models are
-
 ECHO = '''
 import threading
 import time
@@ -117,6 +115,7 @@ def calls(server: Server, model: str) -> float:
     return float(found[1]) if found else 0
 
 
+@pytest.mark.exclusive
 def test_callers_who_come_at_once_share_calls_though_each_before_was_alone(server: Server) -> None:
     worker = int(Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()[0])
 
@@ -138,6 +137,7 @@ def test_callers_who_come_at_once_share_calls_though_each_before_was_alone(serve
     assert asyncio.run(run()) <= 8
 
 
+@pytest.mark.exclusive
 def test_a_quick_model_is_asked_on_the_event_loop_and_one_that_was_slow_there_in_the_thread(server: Server) -> None:
     def ask_one(number: int) -> list:
         return server.predict([{"number": number}], model="where").json()["predictions"]
@@ -147,6 +147,7 @@ def test_a_quick_model_is_asked_on_the_event_loop_and_one_that_was_slow_there_in
     assert ask_one(-5) == [False]
 
 
+@pytest.mark.exclusive
 def test_small_requests_pass_between_the_pieces_of_a_large_one(server: Server) -> None:
     async def run() -> tuple[float, float]:
         async with session() as client:
@@ -175,6 +176,7 @@ def test_a_worker_has_one_thread_of_blas_and_openmp(server: Server) -> None:
     assert server.predict([{"number": 1}], model="threads").json()["predictions"] == [1]
 
 
+@pytest.mark.exclusive
 def test_health_does_not_wait_for_a_slow_prediction(server: Server) -> None:
     async def run() -> float:
         async with session() as client:

@@ -11,14 +11,12 @@ import pytest
 from doors import DEFAULT, NAMED, SPEEDS, check, session
 from server import Server
 
-pytestmark = pytest.mark.exclusive  # a worker measures how quick its models are
-
 SIZES = [1, 2, 843, 999, 1000, 1001, 1002, 1999, 2000, 2001, 3001, 10_001]
 
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
-    return doors.start(serve, fork, WEB_CONCURRENCY="1")
+    return doors.start(serve, fork, coverage=False, WEB_CONCURRENCY="1")
 
 
 @pytest.mark.parametrize("model", SPEEDS)
