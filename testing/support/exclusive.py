@@ -12,7 +12,22 @@ import pytest
 
 # The longest files start first, so that no process is left with a long one at the end. Files that measure start before
 # them: while one of their tests runs, the other processes wait.
-LONG = ["test_random_pipelines", "test_random_tables", "test_container", "test_platforms", "test_readme"]
+LONG = [
+    "faults/test_openapi.py",
+    "security/test_bounds.py",
+    "whole/test_random_tables.py",
+    "compiler/test_random_pipelines.py",
+    "faults/test_store.py",
+    "whole/test_container.py",
+    "whole/test_readme.py",
+    "training/test_gate.py",
+    "whole/test_platforms.py",
+    "whole/test_clients.py",
+    "serving/test_every_row.py",
+]
+
+SLOW = {"serve", "shared", "fork", "sample_store"}
+"""Fixtures that start a server or copy the project to train in it."""
 
 FOLDER = "FAST_ML_TESTS"
 """Environment variable with the folder that all processes of a run share."""
@@ -50,12 +65,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the files, and keep the order of tests within each."""
+    """Sort the files, keep the order of tests within each, and mark the slow tests."""
     measuring = {item.path for item in items if item.get_closest_marker("exclusive")}
 
     def place(item: pytest.Item) -> int:
         if item.path in measuring:
             return -1
-        return LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG)
+        name = "/".join(item.path.parts[-2:])
+        return LONG.index(name) if name in LONG else len(LONG)
 
     items.sort(key=place)
+    for item in items:
+        if isinstance(item, pytest.Function) and SLOW.intersection(item.fixturenames):
+            item.add_marker("slow")

@@ -14,6 +14,8 @@ from sklearn.svm import SVC
 
 from ML.src import classifier, regressor
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("task", "name", "classes"),

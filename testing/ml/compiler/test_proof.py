@@ -13,6 +13,8 @@ from sklearn.preprocessing import StandardScaler
 
 from ML.compiler.proof import Different
 
+pytestmark = pytest.mark.slow
+
 MODELS = {
     "classifier": (lambda: HistGradientBoostingClassifier(max_iter=20, min_samples_leaf=5), "classification"),
     "regressor": (lambda: HistGradientBoostingRegressor(max_iter=20, min_samples_leaf=5), "regression"),

@@ -8,6 +8,8 @@ from pipelines import EVERY, PREPARATIONS, alike, answered, build, fit
 from sklearn.pipeline import make_pipeline
 from strategies import examples, tables
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("task", ["classification", "regression"])

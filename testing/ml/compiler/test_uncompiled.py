@@ -28,6 +28,8 @@ from ML.compiler import timing
 from ML.compiler.graph import Unsupported
 from ML.prediction.answers import CannotPredict
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("model", "said"),

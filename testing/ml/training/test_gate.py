@@ -14,6 +14,8 @@ from ML.training import estimators, run
 from ML.training.stages import gate, holdout
 from ML.versions import files, model_file, store
 
+pytestmark = pytest.mark.slow
+
 NAMES = list("abcdef")
 
 
