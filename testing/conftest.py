@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import coverage
 import pytest
 from exclusive import common, locked
 from exclusive import pytest_collection_modifyitems as pytest_collection_modifyitems
@@ -80,6 +81,19 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return project
 
     return make
+
+
+@pytest.fixture(scope="module")
+def without_coverage() -> Iterator[None]:
+    """Measure no coverage during a file's tests: for generated cases, whose code other tests cover at half the cost."""
+    running = coverage.Coverage.current()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        if running:
+            running.stop()
+        yield
+        if running:
+            running.start()
 
 
 @pytest.fixture(scope="session")

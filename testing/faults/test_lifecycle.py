@@ -20,7 +20,6 @@ from server import PASSWORD, USER, Server, eventually
 # A connection whose server was killed is not closed by the client that gave it up.
 pytestmark = [
     pytest.mark.faults,
-    pytest.mark.exclusive,
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
@@ -100,6 +99,7 @@ class Load:
             await asyncio.gather(*callers)
 
 
+@pytest.mark.exclusive
 def test_a_worker_that_is_killed_fails_its_own_requests_only_and_is_replaced(echo: Callable[..., Server]) -> None:
     server = echo(WEB_CONCURRENCY="2")
     load = Load(server, 20)
@@ -119,6 +119,7 @@ def test_a_worker_that_is_killed_fails_its_own_requests_only_and_is_replaced(ech
     assert load.statuses[200] > 200
 
 
+@pytest.mark.exclusive
 def test_served_again_in_two_seconds_where_the_only_worker_is_killed_under_load(echo: Callable[..., Server]) -> None:
     server, gaps = echo(WEB_CONCURRENCY="1"), []
     for _ in range(5):
@@ -173,6 +174,7 @@ def test_before_the_end_the_server_says_that_it_is_not_ready(echo: Callable[...,
     assert server.process.wait(10) == 0
 
 
+@pytest.mark.exclusive
 def test_the_end_waits_no_longer_than_graceful_timeout(echo: Callable[..., Server]) -> None:
     server = echo(WEB_CONCURRENCY="1", GRACEFUL_TIMEOUT="2", READ_TIMEOUT="60")
     with httpx.Client() as client:
@@ -191,6 +193,7 @@ def test_the_end_waits_no_longer_than_graceful_timeout(echo: Callable[..., Serve
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.exclusive
 def test_ready_means_warm(echo: Callable[..., Server]) -> None:
     server = echo(first=2, WEB_CONCURRENCY="1")
     for _ in range(2):
@@ -208,6 +211,7 @@ def ready(server: Server) -> bool:
         return False
 
 
+@pytest.mark.exclusive
 def test_a_worker_that_stands_still_is_replaced_within_30_seconds(echo: Callable[..., Server]) -> None:
     server = echo(WEB_CONCURRENCY="1")
     (stopped,) = workers(server)

@@ -57,7 +57,6 @@ def view(server: Server, version: int) -> dict[str, Any]:
     return dict(server.client.get(f"/models/plain/versions/{version}").json())
 
 
-@pytest.mark.exclusive
 def test_a_training_killed_at_fifty_random_moments_harms_nothing(server: Server) -> None:
     chance, labels, ends = random.Random(0), {1: "a"}, []
     assert server.train(TABLES["a"], "y").json()["version"] == 1
@@ -73,7 +72,8 @@ def test_a_training_killed_at_fifty_random_moments_harms_nothing(server: Server)
             else:
                 time.sleep(chance.uniform(0, 1))
             os.kill(pid, signal.SIGKILL) if Path(f"/proc/{pid}").exists() else None
-            assert eventually(lambda v=version: view(server, v)["status"] != "training", 2)
+            # How soon, test_jobs.py tells: other tests may run beside this one.
+            assert eventually(lambda v=version: view(server, v)["status"] != "training", 10)
             ends.append(view(server, version)["status"])
     check(answers, labels)
     assert ends.count("failed") >= 20, f"most were over before they were killed: {ends}"

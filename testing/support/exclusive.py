@@ -14,6 +14,7 @@ import pytest
 # them: while one of their tests runs, the other processes wait.
 LONG = [
     "faults/test_openapi.py",
+    "faults/test_training.py",
     "security/test_bounds.py",
     "whole/test_random_tables.py",
     "compiler/test_random_pipelines.py",

@@ -97,7 +97,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def own_server(serve: Callable[..., Server]) -> Server:
-    return serve()
+    return serve(coverage=False)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server], fork: Callable[..., Any]) -> Server:
     """With models of numbers, of all kinds, and of text alone."""
-    server = serve(fork(mixed=COPY, text=COPY), WEB_CONCURRENCY="1")
+    server = serve(fork(mixed=COPY, text=COPY), coverage=False, WEB_CONCURRENCY="1")
     for name, rows in (("mixed", MIXED), ("text", TEXT)):
         server.train(table(rows), "label", model=name).raise_for_status()
     return server

@@ -22,6 +22,8 @@ from ML.schema import csv_rows
 from ML.tables import reading
 from ML.training import run
 
+pytestmark = pytest.mark.usefixtures("without_coverage")
+
 
 def write(found, separator=","):
     out = io.StringIO()
@@ -51,6 +53,12 @@ def alike(a, b):
     if isinstance(a, list):
         return len(a) == len(b) and all(map(alike, a, b))
     return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9) if isinstance(a, float) else (type(a), a) == (type(b), b)
+
+
+@pytest.fixture(scope="module")
+def server(serve):
+    """A server that only this file trains."""
+    return serve(coverage=False)
 
 
 @pytest.fixture(scope="module", params=["auto", "sklearn"])

@@ -41,7 +41,7 @@ TABLES: dict[str, tuple[Callable[[], pd.DataFrame], str, str, float]] = {
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
     """A server of its own, because these tests roll back."""
-    return serve()
+    return serve(coverage=False)
 
 
 @pytest.mark.parametrize(("load", "target", "model", "least"), TABLES.values(), ids=TABLES)

@@ -8,7 +8,7 @@ from pipelines import EVERY, PREPARATIONS, alike, answered, build, fit
 from sklearn.pipeline import make_pipeline
 from strategies import examples, tables
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_coverage")]
 
 
 @pytest.mark.timeout(900)

@@ -24,7 +24,7 @@ TABLE = "a b,class,_x,🙂,$ref,price €,price $,label\n" + "".join(
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
     """With a model that learned odd names of every kind, so that their schemas are in the document."""
-    server = serve(fork(odd=COPY), WEB_CONCURRENCY="1")
+    server = serve(fork(odd=COPY), coverage=False, WEB_CONCURRENCY="1")
     server.train(TABLE, "label", model="odd").raise_for_status()
     return server
 

@@ -33,7 +33,7 @@ def row(place: int) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
     """One worker, small batches; two versions, both compiled, that answer differently."""
-    server = serve(BOOTSTRAP="false", WEB_CONCURRENCY="1", BATCH_MAX_ROWS="64")
+    server = serve(coverage=False, BOOTSTRAP="false", WEB_CONCURRENCY="1", BATCH_MAX_ROWS="64")
     for seed in (0, 1):
         server.train(csv(people(150, seed=seed)), "y", force="true").raise_for_status()
         assert server.client.get("/models/classifier").json()["live"]["compiled"]["used"]
