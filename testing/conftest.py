@@ -83,9 +83,9 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return make
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def without_coverage() -> Iterator[None]:
-    """Measure no coverage during a file's tests: for generated cases, whose code other tests cover at half the cost."""
+    """Measure no coverage during a test: for many or large cases of code that other tests cover."""
     running = coverage.Coverage.current()
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)

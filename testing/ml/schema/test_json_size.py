@@ -26,6 +26,8 @@ def seconds(body):
     return time.thread_time() - began
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_coverage")
 @pytest.mark.parametrize("start", STARTS, ids=repr)
 @pytest.mark.parametrize("shape", SHAPES, ids=repr)
 def test_the_time_grows_in_proportion_to_the_body(shape, start):

@@ -147,6 +147,7 @@ def test_a_card_survives_an_answer_that_is_no_number(folder):
     assert store.read("m", 1).state == "ready" and store.live("m").version == 1
 
 
+@pytest.mark.slow
 def test_readers_never_see_half_a_card_nor_half_a_pointer():
     card = publish(1)[0]
     ended = threading.Event()
