@@ -120,7 +120,9 @@ def test_a_worker_that_is_killed_fails_its_own_requests_only_and_is_replaced(ech
 
 
 @pytest.mark.exclusive
-def test_served_again_in_two_seconds_where_the_only_worker_is_killed_under_load(echo: Callable[..., Server]) -> None:
+def test_the_server_answers_again_within_two_seconds_after_its_only_worker_is_killed_under_load(
+    echo: Callable[..., Server],
+) -> None:
     server, gaps = echo(WEB_CONCURRENCY="1"), []
     for _ in range(5):
         load = Load(server, 20)
@@ -131,7 +133,7 @@ def test_served_again_in_two_seconds_where_the_only_worker_is_killed_under_load(
 
 
 @pytest.mark.parametrize("delay", [0, 2])
-def test_every_request_that_was_accepted_is_answered_at_the_end(echo: Callable[..., Server], delay: int) -> None:
+def test_every_accepted_request_is_answered_at_shutdown(echo: Callable[..., Server], delay: int) -> None:
     server = echo(each=0.05, WEB_CONCURRENCY="2", SHUTDOWN_DELAY=f"{delay}", GRACEFUL_TIMEOUT="10")
     load, seen = Load(server, 30), []
 
@@ -146,7 +148,7 @@ def test_every_request_that_was_accepted_is_answered_at_the_end(echo: Callable[.
     assert load.times[-1] - seen[0] >= 0.9 * delay
 
 
-def test_connections_that_only_the_system_has_accepted_are_answered_at_the_end(serve: Callable[..., Server]) -> None:
+def test_connections_that_only_the_kernel_has_accepted_are_answered_at_shutdown(serve: Callable[..., Server]) -> None:
     server = serve(WEB_CONCURRENCY="1")
     (worker,) = workers(server)
     os.kill(worker, signal.SIGSTOP)
@@ -164,7 +166,7 @@ def test_connections_that_only_the_system_has_accepted_are_answered_at_the_end(s
     assert server.process.wait(12) == 0
 
 
-def test_before_the_end_the_server_says_that_it_is_not_ready(echo: Callable[..., Server]) -> None:
+def test_before_shutdown_the_server_reports_that_it_is_not_ready(echo: Callable[..., Server]) -> None:
     server = echo(WEB_CONCURRENCY="1", SHUTDOWN_DELAY="3")
     server.process.send_signal(signal.SIGTERM)
     assert eventually(lambda: httpx.get(f"{server.url}/health/ready").status_code == 503)
@@ -175,7 +177,7 @@ def test_before_the_end_the_server_says_that_it_is_not_ready(echo: Callable[...,
 
 
 @pytest.mark.exclusive
-def test_the_end_waits_no_longer_than_graceful_timeout(echo: Callable[..., Server]) -> None:
+def test_shutdown_takes_no_longer_than_graceful_timeout(echo: Callable[..., Server]) -> None:
     server = echo(WEB_CONCURRENCY="1", GRACEFUL_TIMEOUT="2", READ_TIMEOUT="60")
     with httpx.Client() as client:
 
@@ -212,7 +214,7 @@ def ready(server: Server) -> bool:
 
 
 @pytest.mark.exclusive
-def test_a_worker_that_stands_still_is_replaced_within_30_seconds(echo: Callable[..., Server]) -> None:
+def test_a_stopped_worker_is_replaced_within_30_seconds(echo: Callable[..., Server]) -> None:
     server = echo(WEB_CONCURRENCY="1")
     (stopped,) = workers(server)
     os.kill(stopped, signal.SIGSTOP)
@@ -220,7 +222,7 @@ def test_a_worker_that_stands_still_is_replaced_within_30_seconds(echo: Callable
     assert eventually(lambda: server.predict([[7]]).json()["predictions"] == [7])
 
 
-def test_a_model_that_takes_longer_to_load_than_a_worker_may_stand_still_is_served(echo: Callable[..., Server]) -> None:
+def test_a_model_that_loads_longer_than_the_worker_timeout_is_served(echo: Callable[..., Server]) -> None:
     # Each worker loads it as it starts, which calls it once: 9 s in which the event loop goes on.
     server = echo(first=9, GUNICORN_CMD_ARGS="--timeout 6")
     assert server.predict([[7]]).json()["predictions"] == [7]

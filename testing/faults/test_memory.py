@@ -42,7 +42,7 @@ def killed(container: Container) -> int:
     return int(dict(line.split() for line in said.splitlines())["oom_kill"])
 
 
-def test_a_training_that_takes_all_memory_is_ended_and_no_worker_is(
+def test_a_training_that_takes_all_memory_is_stopped_and_no_worker_is(
     run: Callable[..., Container], tmp_path: Path
 ) -> None:
     estimator = tmp_path / "hungry.py"

@@ -117,7 +117,7 @@ async def train(story: Story) -> None:
             story.outcomes["training lost with a killed worker"] += 1
 
 
-def test_every_answer_is_whole_and_right_and_memory_stays_flat(
+def test_every_answer_is_complete_and_correct_and_memory_stays_flat(
     serve: Callable[..., Server], fork: Callable[..., Path]
 ) -> None:
     server = doors.start(serve, fork, WEB_CONCURRENCY="2")

@@ -137,7 +137,9 @@ def both(serve: Callable[..., Server], project: Path) -> tuple[Server, Server]:
     return one, two
 
 
-def test_two_servers_on_a_store_train_in_turn_and_serve_the_same(both: tuple[Server, Server]) -> None:
+def test_two_servers_on_one_store_train_one_after_another_and_serve_the_same_version(
+    both: tuple[Server, Server],
+) -> None:
     one, two = both
     version = begin(one, 3).json()["version"]
     refused = begin(two, 0)
@@ -151,7 +153,7 @@ def test_two_servers_on_a_store_train_in_turn_and_serve_the_same(both: tuple[Ser
     assert newest > version and live(one) == live(two) == {newest}
 
 
-def test_what_a_person_promotes_and_deletes_during_a_training_stays(both: tuple[Server, Server]) -> None:
+def test_versions_promoted_and_deleted_by_hand_during_a_training_stay_so(both: tuple[Server, Server]) -> None:
     one, two = both
     new = two.train(table(0), "y", force="true").json()["version"]
     old = next(c["version"] for c in one.client.get("/models/slow/versions").json()[1:] if c["state"] == "ready")

@@ -65,7 +65,9 @@ def test_the_seeds_flow_answers_as_it_did(server: Server, iris: str) -> None:
     assert predicted["model_version"] == trained["version"]
 
 
-def test_json_and_csv_answer_alike_whatever_the_order_and_the_extras(server: Server, iris: str) -> None:
+def test_json_and_csv_give_the_same_predictions_in_any_column_order_and_with_extra_columns(
+    server: Server, iris: str
+) -> None:
     server.train(iris, "species")
     rows = list(csv.DictReader(TEST.read_text().splitlines()))
     instances = [{k: float(v) for k, v in reversed(row.items()) if k != "species"} | {"colour": "red"} for row in rows]
@@ -142,7 +144,7 @@ def test_any_sensible_csv_is_the_same_table(server: Server, iris: str, how: str)
     assert plain["accuracy"] > 0.9
 
 
-def test_the_target_may_stand_anywhere_and_cells_may_hold_commas_and_line_breaks(server: Server) -> None:
+def test_the_target_may_be_any_column_and_cells_may_contain_commas_and_line_breaks(server: Server) -> None:
     text = table(40, lambda i: {"note": 'a, "b"\nc' if i % 2 else "d", "kind": "odd" if i % 2 else "even", "n": i})
     assert server.train(text, "kind").status_code == 200
     assert server.predict_csv(text).json()["accuracy"] == 1

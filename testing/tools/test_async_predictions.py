@@ -23,7 +23,7 @@ def test_one_prediction_is_enough(server: Server) -> None:
     assert "statuses    200: 1\n" in fire(server.url, "1").stdout
 
 
-def test_the_example_suits_whatever_model_is_live(server: Server) -> None:
+def test_the_example_fits_the_live_model(server: Server) -> None:
     table = "height,kind\n" + "".join(f"{n},{'ab'[n % 2]}\n" for n in range(60))
     assert server.train(table, "kind").status_code == 200
     assert fire(server.url, "5").returncode == 0
@@ -37,13 +37,13 @@ def test_csv_uploads_the_sample(server: Server, iris: str) -> None:
     assert eventually(lambda: server.log.count("POST /get_prediction 200") - before == 20)
 
 
-def test_a_number_that_is_none_is_refused(server: Server) -> None:
+def test_the_count_must_be_a_positive_whole_number(server: Server) -> None:
     for bad in "0", "-3", "1.5", "many":
         assert "N: must be a whole number above 0" in fire(server.url, "--", bad).stderr or bad == "-3"
         assert fire(server.url, bad).returncode == 2
 
 
-def test_a_url_that_is_none_is_refused() -> None:
+def test_an_invalid_url_is_refused() -> None:
     for bad in "localhost:8000", "http://host:port", "ftp://host":
         ended = fire(bad, "5")
         assert ended.returncode == 2
@@ -58,7 +58,7 @@ def test_processes_share_the_requests_and_their_counts_add_up(server: Server) ->
     assert eventually(lambda: server.log.count("POST /predict 200") - before == 101)
 
 
-def test_shares_add_up_and_none_is_empty() -> None:
+def test_shares_add_up_and_no_share_is_empty() -> None:
     for processes, concurrency, n in (3, 32, 100), (8, 4, 100), (4, 32, 2), (1, 1, 1), (2, 3, None):
         shares = orders(SHOT, processes, concurrency, n, math.inf)
         assert sum(share.concurrency for share in shares) == min(concurrency, n or concurrency)
@@ -82,7 +82,7 @@ def test_a_body_of_ones_own_is_sent(server: Server, iris: str, tmp_path: Path) -
     assert fire(server.url, "5", "--json").returncode == 0
 
 
-def test_a_body_that_cannot_be_sent_is_told(server: Server, tmp_path: Path) -> None:
+def test_a_body_that_can_not_be_sent_is_reported(server: Server, tmp_path: Path) -> None:
     ended = fire(server.url, "10", "--json", str(tmp_path / "missing"))
     assert_one_plain_line(ended)
     assert "missing: No such file" in ended.stderr

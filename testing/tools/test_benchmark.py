@@ -35,7 +35,7 @@ def test_readme_and_docs_show_the_results_that_are_kept() -> None:
     assert "fast-ml" in (FOLDER / "results.svg").read_text()
 
 
-def test_every_part_of_the_plan_was_measured_for_every_system_or_the_reason_is_told() -> None:
+def test_every_part_of_the_plan_was_measured_for_every_system_or_has_a_reason() -> None:
     page = (FOLDER / "results.md").read_text()
     for part in plan.PARTS:
         there = {row["system"] for row in KEPT["measured"] if (row["model"], row["shape"]) == (part.model, part.shape)}
@@ -57,7 +57,7 @@ def test_binary_tensors_are_compared_with_the_json_of_a_server_that_knows_no_oth
     assert found(rows)["the same, binary, vs MLServer's JSON"].found.median == 16
 
 
-def test_the_readme_names_what_is_missed_and_where_another_is_better() -> None:
+def test_the_readme_names_missed_targets_and_where_another_system_is_better() -> None:
     rows = measured("fast-ml", [10]) + measured("LitServe", [20]) + measured("raw ASGI", [25])
     shown = "\n".join(readme.measured({"measured": rows}))
     assert "- JSON row, SVC, 32 connections: requests/s vs the best peer: 0.5, wanted at least 8" in shown

@@ -44,7 +44,7 @@ def test_the_report_is_one_page_with_the_figures(server: Server, tmp_path: Path)
         assert float((figures[name] or "").removesuffix(" ms")) == pytest.approx(float(shown), abs=0.06)
 
 
-def test_a_report_tells_of_failures_and_shows_odd_text_as_it_is() -> None:
+def test_a_report_lists_failures_and_escapes_unusual_text() -> None:
     counted = Tally()
     counted.add(422, 0.001, 0.5)
     html = page(counted, {"request": "<b> & co", "url": "x"}, "422: <script>")

@@ -61,7 +61,7 @@ def test_a_server_that_stops_ends_it(serve: Callable[..., Server]) -> None:
     assert "200: " in ended.stdout
 
 
-def test_a_server_without_a_model_is_told_from_one_that_fails(serve: Callable[..., Server]) -> None:
+def test_a_server_without_a_model_is_distinguished_from_one_that_fails(serve: Callable[..., Server]) -> None:
     ended = fire(serve(BOOTSTRAP="false").url, "5")
     assert_one_plain_line(ended)
     assert "train its default model first" in ended.stderr
@@ -94,7 +94,7 @@ def answering(body: bytes, hold: threading.Event | None = None) -> Iterator[str]
             listener.shutdown()
 
 
-def test_an_answer_that_is_none_ends_it() -> None:
+def test_an_answer_that_is_not_a_prediction_ends_the_load_test() -> None:
     with answering(b"{}") as url:
         ended = fire(url, "1000000", "--csv")
     assert_one_plain_line(ended)

@@ -143,7 +143,7 @@ def test_only_the_file_need_be_chosen_to_predict_it(docs: Docs) -> None:
     assert (status, predicted.get("rows")) == (200, 45), predicted
 
 
-def test_what_is_wrong_is_readable_on_the_page(docs: Docs) -> None:
+def test_errors_are_readable_on_the_page(docs: Docs) -> None:
     docs.authorize()
     training = docs.try_out("/train_model")
     training.choose(DATA / "train.csv")
@@ -153,7 +153,7 @@ def test_what_is_wrong_is_readable_on_the_page(docs: Docs) -> None:
     assert "species" in answer["detail"][0]["msg"]
 
 
-def test_the_example_has_the_columns_of_whatever_model_is_live(docs: Docs) -> None:
+def test_the_example_has_the_columns_of_the_live_model(docs: Docs) -> None:
     table = "height,colour name,kind\n" + "".join(f"{n},{'rg'[n // 30]},{'ab'[n % 2]}\n" for n in range(60))
     assert docs.server.train(table, "kind").status_code == 200
     docs.page.reload()

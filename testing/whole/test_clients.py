@@ -69,7 +69,7 @@ def test_tritonclient_learns_of_server_and_models(triton: Any) -> None:
     assert len(triton["statistics"]["model_stats"]) >= 3
 
 
-def test_tritonclient_loads_a_model_and_hears_why_it_stays_loaded(triton: Any) -> None:
+def test_tritonclient_loads_a_model_and_learns_why_it_stays_loaded(triton: Any) -> None:
     assert triton["load"] is None
     assert triton["load of none"][0] == "404" and "no model nope" in triton["load of none"][1]
     assert triton["unload"][0] == "400" and "stays loaded" in triton["unload"][1]

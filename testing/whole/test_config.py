@@ -83,7 +83,7 @@ def test_both_users_can_not_have_one_name(refusal):
     assert "PREDICT_USER must be another" in refusal(PREDICT_USER="admin", PREDICT_PASS="x")
 
 
-def test_several_mistakes_are_told_in_one_line(refusal):
+def test_several_mistakes_are_reported_in_one_line(refusal):
     line = refusal(PORT="x", HOLDOUT="2")
     assert "PORT: " in line and "; HOLDOUT: " in line and "\n" not in line
 
@@ -141,7 +141,7 @@ def test_the_password_is_in_no_printed_settings(configure):
 
 
 @pytest.mark.parametrize("environment", [{}, {"SERVICE_PASS": ""}])
-def test_a_password_is_made_up_anew_when_none_is_set(configure, environment):
+def test_a_new_password_is_generated_if_none_is_set(configure, environment):
     first, second = configure(**environment), configure(**environment)
     assert first.password_generated and len(first.service_pass.get_secret_value()) >= 16
     assert first.service_pass != second.service_pass
@@ -187,13 +187,13 @@ def test_every_setting_is_described_and_in_the_table_of_the_docs():
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
-def test_the_port_is_vertexs_unless_somebody_says_another(configure):
+def test_the_port_is_vertexs_unless_port_is_set(configure):
     assert configure(AIP_HTTP_PORT="8080").port == 8080
     assert configure(AIP_HTTP_PORT="8080", PORT="9000").port == 9000
     assert configure(AIP_HTTP_PORT="8080", PORT="").port == 8080
 
 
-def test_the_store_is_vertexs_unless_somebody_says_another(configure, tmp_path):
+def test_the_store_is_vertexs_unless_models_dir_is_set(configure, tmp_path):
     for uri in f"file://{tmp_path}", str(tmp_path):
         found = configure(AIP_STORAGE_URI=uri)
         assert (found.models_dir, found.training) == (tmp_path, False)

@@ -139,7 +139,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(
     assert "10001" in container.log
 
 
-def test_the_image_holds_nothing_but_what_serves(run: Callable[..., Container], say: Say) -> None:
+def test_the_image_contains_only_what_the_server_needs(run: Callable[..., Container], say: Say) -> None:
     container = run().ready()
     assert container.sh("ls -A /app").split() == [
         "ML",

@@ -82,7 +82,7 @@ def predicted(live, columns):
 @pytest.mark.parametrize("model", TARGETS)
 @examples(60, 5)
 @given(st.data(), st.sampled_from(reading.SEPARATORS))
-def test_any_table_trains_and_csv_and_json_answer_alike(store, model, data, separator):
+def test_any_table_trains_and_csv_and_json_get_the_same_predictions(store, model, data, separator):
     """In this process: learn, hold out, fit, score, save, load back, publish; load; predict both ways."""
     found = data.draw(tables(model))
     csv_file = write(found, separator).encode()

@@ -94,7 +94,7 @@ def test_the_banner_shows_commands_that_run_and_no_given_password(newcomer: Serv
     assert f"{newcomer.url}/docs" in newcomer.log
 
 
-def test_a_made_up_password_is_printed_and_works(serve: Callable[..., Server]) -> None:
+def test_a_generated_password_is_printed_and_works(serve: Callable[..., Server]) -> None:
     server = serve(SERVICE_PASS="", WEB_CONCURRENCY="2", BOOTSTRAP="false")
     found = re.search(r"^Password +(\S+)", server.log, re.MULTILINE)
     assert found

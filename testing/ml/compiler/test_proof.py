@@ -141,6 +141,6 @@ def unguarded(data):
     return graph.SerializeToString()
 
 
-def test_an_answer_to_what_the_original_refuses_is_caught():
+def test_the_proof_catches_predictions_for_rows_that_the_original_refuses():
     with pytest.raises(Different, match="The compiled form predicts some .* that the original does not"):
         model("forest").proven(unguarded)

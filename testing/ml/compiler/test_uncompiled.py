@@ -42,7 +42,7 @@ pytestmark = pytest.mark.slow
         (lambda: GradientBoostingClassifier(init=LogisticRegression()), "init estimator"),
     ],
 )
-def test_what_has_no_compiled_form_says_so_in_a_sentence(model, said, tmp_path):
+def test_a_model_without_a_compiled_form_says_why(model, said, tmp_path):
     entry = fit(make_pipeline(PREPARATIONS["scaled"](), model()), people(classes=2), "classification").published(
         tmp_path
     )
@@ -82,7 +82,7 @@ def test_a_converter_that_fails_does_not_fail_the_training(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_slower_with_any_number_of_rows_is_not_used():
+def test_a_compiled_form_that_is_slower_for_any_number_of_rows_is_not_used():
     faster, slower = {"original": 2.0, "compiled": 1.0}, {"original": 1.0, "compiled": 1.2}
     assert timing.slower({"1": faster, "10000": faster}) == ""
     said = timing.slower({"1": faster, "10000": slower})

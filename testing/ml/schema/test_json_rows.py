@@ -128,7 +128,7 @@ def test_a_large_body_that_is_no_json_is_not_sent_back():
 @pytest.mark.parametrize(
     "parameters", [{"probabilities": "yes"}, {"probabilities": 1}, {"probability": True}, [], None]
 )
-def test_parameters_are_what_they_are_said_to_be(parameters):
+def test_parameters_must_have_their_documented_types(parameters):
     assert wrong({"instances": [ROW], "parameters": parameters}).errors[0]["loc"][:2] == ["body", "parameters"]
 
 
@@ -139,7 +139,7 @@ def test_probabilities_are_given_on_request(parameters, asked):
     assert parse({"instances": [ROW], "parameters": parameters}).probabilities is asked
 
 
-def test_the_first_hundred_errors_are_told_and_the_others_counted():
+def test_the_first_hundred_errors_are_listed_and_the_others_counted():
     detail = wrong({"instances": [ROW | {"n": "x"}] * 130}).detail
     assert [len(detail), detail[99]["loc"], detail[100]["msg"]] == [
         101,

@@ -129,7 +129,7 @@ def test_more_rows_than_allowed_are_refused():
         (gzip.compress(b"", mtime=0), "the file is empty"),
     ],
 )
-def test_what_is_no_table_is_refused_with_what_to_do(data, message):
+def test_a_file_that_is_not_a_table_is_refused_with_a_remedy(data, message):
     with pytest.raises(Invalid, match=message) as caught:
         columns(data)
     assert [(e["loc"], e["type"]) for e in caught.value.errors] == [(["body", "csv_file"], "csv_invalid")]

@@ -131,7 +131,7 @@ def test_the_standard_error_is_that_of_a_mean():
         (lambda X, y: (X[:30], y[:30], "y"), "are too few"),
     ],
 )
-def test_what_can_not_be_compared_goes_live_with_a_note(empty, changed, note):
+def test_a_version_that_can_not_be_compared_goes_live_with_a_note(empty, changed, note):
     X, y = rows(200, 4)
     first = train(X, y)
     assert "not compared with a live version: this is the first" in first.notes

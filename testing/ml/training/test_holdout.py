@@ -23,7 +23,7 @@ def test_about_the_share_is_held_out(share):
     assert held(table(5000), share=share).mean() == pytest.approx(share, abs=0.03)
 
 
-def test_a_row_is_on_the_same_side_in_every_upload_whatever_the_order():
+def test_a_row_is_on_the_same_side_in_every_upload_in_any_order():
     X = table()
     before = held(X)
     order = np.random.default_rng(1).permutation(len(X))
@@ -55,7 +55,7 @@ def test_a_class_without_a_training_row_keeps_its_rows():
 
 
 @pytest.mark.parametrize("y", [np.array([1, 2] * 20), np.array([True, False] * 20), np.array([0.5, 1.5] * 20)])
-def test_every_class_has_a_training_row_whatever_its_type(y):
+def test_every_class_of_any_type_has_a_training_row(y):
     mask = held(table(40), y, share=0.999999)
     assert set(y[~mask].tolist()) == set(y.tolist())
 

@@ -93,7 +93,7 @@ def test_of_failures_only_the_newest_cards_are_kept():
     assert store.versions("m") == [6, 5, 1]
 
 
-def test_what_a_process_left_that_died_while_it_wrote_is_cleared(folder):
+def test_files_of_a_process_that_died_while_writing_are_removed(folder):
     publish(2)
     for leftover in (".current.99", "1/.card.json.99", "2/stop", "3/upload.csv"):
         (folder / leftover).parent.mkdir(exist_ok=True)
@@ -180,7 +180,7 @@ def test_a_lock_is_held_across_processes():
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "mine\n"
 
 
-def test_what_is_no_version_in_the_folder_is_left_alone(folder):
+def test_other_files_in_the_folder_are_left_alone(folder):
     publish(1)
     for name in ("notes", "٣", "-1", ".hidden"):
         (folder / name).mkdir()

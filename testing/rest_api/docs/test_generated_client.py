@@ -68,7 +68,7 @@ def test_every_schema_has_a_class_and_every_error_is_typed(client: Any) -> None:
     assert kinds == {"Error", "OipError", "KserveError", "SagemakerError", "MlflowError"}
 
 
-def test_it_trains_and_predicts(server: Server, client: Any) -> None:
+def test_the_generated_client_trains_and_predicts(server: Server, client: Any) -> None:
     trained = client["trained"]
     assert (trained["model"], trained["status"]) == ("odd", "Model training success")
     assert client["models"]["odd"] == trained["version"]
@@ -79,7 +79,7 @@ def test_it_trains_and_predicts(server: Server, client: Any) -> None:
     assert client["of_table"]["predictions"] == server.predict_csv(TABLE, model="odd").json()["predictions"]
 
 
-def test_it_reads_what_was_wrong(client: Any) -> None:
+def test_the_generated_client_reads_errors(client: Any) -> None:
     refused = client["refused"]
     status, kind, body = refused["row"]
     assert (status, kind) == (422, "Error")

@@ -100,7 +100,7 @@ def cell(place: int, n: int) -> str:
 
 
 @pytest.mark.parametrize("learned", [True, False])
-def test_it_is_sound_whatever_the_columns_are_called(server: Server, learned: bool) -> None:
+def test_the_document_is_valid_for_any_column_names(server: Server, learned: bool) -> None:
     get = server.client.get if learned else lambda path: httpx.get(server.url + path)
     document = get("/openapi.json").json()
     check(document)

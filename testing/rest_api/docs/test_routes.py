@@ -36,7 +36,7 @@ def test_the_document_is_valid_before_and_after_training(server: Server) -> None
     validate(document(server))
 
 
-def test_the_example_is_a_made_up_row_in_the_live_models_columns(server: Server, iris: str) -> None:
+def test_the_example_is_a_synthetic_row_with_the_live_models_columns(server: Server, iris: str) -> None:
     server.train(iris, "species").raise_for_status()
     shown = example(server)
     assert list(shown["instances"][0]) == ["sepal_length", "sepal_width", "petal_length", "petal_width"]
@@ -111,7 +111,7 @@ def test_with_credentials_the_examples_are_those_that_the_model_learned(server: 
     assert (found.headers["cache-control"], found.headers["vary"]) == ("private, no-cache", VARY)
 
 
-def test_a_predictor_gets_the_learned_examples_too_and_nobody_else_where_the_docs_are_closed(
+def test_only_users_see_the_learned_examples_if_the_docs_are_not_public(
     serve: Callable[..., Server],
 ) -> None:
     server = serve(WEB_CONCURRENCY="1", PREDICT_PASS="read", DOCS_PUBLIC="false")
@@ -134,7 +134,7 @@ def test_a_client_that_has_it_gets_no_body(server: Server, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
-def test_it_goes_packed_under_a_tag_of_its_own(server: Server, path: str) -> None:
+def test_the_compressed_document_has_its_own_etag(server: Server, path: str) -> None:
     plain = httpx.get(server.url + path, headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
     for _ in range(2):

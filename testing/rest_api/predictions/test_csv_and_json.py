@@ -63,7 +63,7 @@ def test_rows_with_and_without_a_target_are_predicted_and_those_with_one_scored(
     assert answer.status_code == 200 and answer.json()["rows"] == 5, answer.text
 
 
-def test_a_target_that_is_none_is_named_by_its_row_in_the_file(server):
+def test_a_missing_target_is_named_by_its_row_in_the_file(server):
     assert server.train(labelled(*[1, 2] * 20), "label").status_code == 200
     answer = server.predict_csv(labelled("", 1, "", "x"))
     assert answer.status_code == 422 and answer.json()["detail"][0]["loc"] == ["body", "csv_file", 4, "label"]

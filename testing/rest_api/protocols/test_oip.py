@@ -13,7 +13,7 @@ from server import Server
 __all__ = ["server"]
 
 
-def test_the_server_tells_of_itself_and_its_models(server: Server) -> None:
+def test_the_server_describes_itself_and_its_models(server: Server) -> None:
     assert server.client.get("/v2").json()["extensions"][0] == "binary_tensor_data"
     assert server.client.get("/v2/health/live").json() == {"live": True}
     assert server.client.get("/v2/health/ready").json() == {"ready": True}
@@ -32,7 +32,7 @@ def test_a_matrix_and_columns_in_any_order_are_predicted_as_by_the_project_itsel
         assert outputs(infer(server, inputs, parameters={"content_type": "pd"})) == wanted
 
 
-def test_id_model_and_version_are_told(server: Server) -> None:
+def test_the_answer_has_id_model_and_version(server: Server) -> None:
     version = server.predict([ROW]).json()["model_version"]
     for path in (INFER, f"/v2/models/classifier/versions/{version}/infer"):
         answer = infer(server, [MATRIX], path, id='mine "1"').json()
@@ -70,7 +70,7 @@ def test_probabilities_come_when_they_are_asked_for(server: Server) -> None:
     assert "probabilities" not in server.client.get("/v2/models/strict").text
 
 
-def test_a_model_of_several_kinds_is_described_and_asked_as_such(server: Server) -> None:
+def test_a_model_with_several_column_kinds_is_described_and_predicts(server: Server) -> None:
     row = server.client.get("/models/regressor").json()["live"]["example"]
     told = server.client.get("/v2/models/regressor").json()
     assert {t["datatype"] for t in told["inputs"]} == {"FP64", "BOOL", "BYTES"}
@@ -97,7 +97,7 @@ def test_binary_data_of_every_datatype_says_the_same_as_json(server: Server, dat
     assert outputs(send(server, {"inputs": [tensor]}, values.tobytes()))["predict"] == wanted
 
 
-def test_outputs_come_as_bytes_where_that_is_asked_for(server: Server) -> None:
+def test_outputs_are_binary_on_request(server: Server) -> None:
     wanted = server.predict([ROW], probabilities=True).json()
     asked = {"outputs": [{"name": "predict", "parameters": {"binary_data": True}}, {"name": "probabilities"}]}
     for fields in (asked | {"parameters": {"binary_data_output": True}}, asked):

@@ -82,7 +82,7 @@ def test_texts_may_come_as_base64(server: Server) -> None:
     assert outputs(infer(server, packed, path)) == outputs(infer(server, plain, path))
 
 
-def test_what_clients_ask_before_they_infer(server: Server) -> None:
+def test_requests_that_clients_send_before_inference_are_answered(server: Server) -> None:
     assert server.client.get("/v2/", follow_redirects=False).json() == server.client.get("/v2").json()
     assert server.client.get("/v2/models").json() == {"models": ["classifier", "regressor", "strict"]}
     for kind in ("system", "cuda"):

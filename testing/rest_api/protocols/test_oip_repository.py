@@ -32,7 +32,7 @@ def test_a_model_that_is_loaded_stays_so(server: Server, body: bytes) -> None:
         (b"[" * 200_000, "MAX_ROWS"),
     ],
 )
-def test_what_can_not_be_loaded_is_refused(server: Server, body: bytes, says: str) -> None:
+def test_loading_a_model_that_can_not_be_loaded_is_refused(server: Server, body: bytes, says: str) -> None:
     assert says in said(server.client.post(LOAD, content=body), 413 if "MAX_ROWS" in says else 400)
 
 
@@ -48,7 +48,7 @@ def test_no_model_is_unloaded_since_the_other_workers_would_not_know(server: Ser
     assert server.client.get("/v2/models/classifier/ready").json()["ready"]
 
 
-def test_only_who_trains_may_load(server: Server) -> None:
+def test_only_users_who_may_train_may_load(server: Server) -> None:
     for path in (LOAD, UNLOAD):
         assert "send SERVICE_USER" in said(httpx.post(server.url + path, auth=READER), 403)
         assert "credentials" in said(httpx.post(server.url + path), 401)

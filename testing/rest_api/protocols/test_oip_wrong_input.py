@@ -66,11 +66,11 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("body", "says"), WRONG.values(), ids=WRONG)
-def test_a_wrong_request_is_told_what_is_wrong(server: Server, body: Any, says: str) -> None:
+def test_a_wrong_request_gets_a_message_that_says_what_is_wrong(server: Server, body: Any, says: str) -> None:
     assert says in said(server.client.post(INFER, json=body))
 
 
-def test_what_is_not_finite_is_named_by_row_and_column(server: Server) -> None:
+def test_a_value_that_is_not_finite_is_named_by_row_and_column(server: Server) -> None:
     two = {"name": "x", "shape": [2, 4], "datatype": "FP64"}
     strict = "/v2/models/strict/infer"
     for value, says in (

@@ -86,7 +86,7 @@ def test_every_kind_of_rows_is_answered_in_every_accepted_type(
         ("text/csv", LINES, "application/x-jsonlines", "application/x-jsonlines"),
     ],
 )
-def test_without_a_wish_the_answer_is_what_such_callers_expect(
+def test_without_an_accept_header_the_answer_is_in_the_clients_usual_format(
     server: Server, kind: str, body: str, accept: str | None, answered: str
 ) -> None:
     assert invoke(server, kind, body, accept).headers["content-type"] == answered
@@ -131,7 +131,7 @@ def test_without_a_wish_the_answer_is_what_such_callers_expect(
         ("application/jsonlines", "[1,2,3]\n", None, 400, "petal_width"),
     ],
 )
-def test_what_is_not_understood_is_said_in_one_message(
+def test_an_unsupported_request_gets_one_message(
     server: Server, kind: str, body: str, accept: str | None, status: int, says: str
 ) -> None:
     found = invoke(server, kind, body, accept)
@@ -225,7 +225,7 @@ def test_a_header_names_the_columns_and_the_model_is_the_one_that_was_asked_for(
         ({"a.csv": "a,1\nb,2\n"}, {"model": "nothing"}, "There is no model nothing"),
     ],
 )
-def test_a_failure_is_told_where_sagemaker_looks_for_it(
+def test_a_failure_is_written_to_sagemakers_failure_file(
     tmp_path: Path, tables: dict[str, str], hyperparameters: dict[str, str], says: str
 ) -> None:
     root = train(tmp_path, tables, **hyperparameters)
@@ -246,5 +246,5 @@ def test_a_failure_is_told_where_sagemaker_looks_for_it(
         ("a,a", "b,6", "", False),
     ],
 )
-def test_a_header_is_told_from_a_row(first: str, second: str, target: str, header: bool) -> None:
+def test_a_header_is_distinguished_from_a_row(first: str, second: str, target: str, header: bool) -> None:
     assert sagemaker.has_header([first.split(","), second.split(",")], target) is header

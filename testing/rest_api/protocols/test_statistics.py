@@ -29,7 +29,7 @@ def statistics(server: Server, path: str = STATS) -> dict[str, Any]:
     return next(each for each in found["model_stats"] if each["name"] == "classifier")
 
 
-def test_every_worker_tells_of_all_inferences(server: Server) -> None:
+def test_every_worker_reports_all_inferences(server: Server) -> None:
     before, begun = statistics(server), time.time()
     many = {**MATRIX, "shape": [5, 4], "data": MATRIX["data"] * 5}
     assert {infer(server, many) for _ in range(30)} == {200}

@@ -112,7 +112,7 @@ def test_others_are_unharmed(server: Server) -> None:
     assert server.client.get("/models").status_code == 200
 
 
-def test_a_blocked_address_still_reads_what_is_public(server: Server) -> None:
+def test_a_blocked_address_can_still_read_public_routes(server: Server) -> None:
     guess(server, "127.0.3.1", LIMIT)
     assert ask(server, "127.0.3.1", PASSWORD) == 429
     for path in ("/health/live", "/health/ready", "/docs"):
@@ -153,7 +153,7 @@ def test_wrong_passwords_are_answered_slowly_and_others_are_served_meanwhile(ser
 
 
 @pytest.mark.parametrize(("proxy", "client"), [("127.0.0.1", "203.0.113.7"), ("127.77.0.5", "2001:db8:1:2::7")])
-def test_a_trusted_proxys_clients_are_told_apart(server: Server, proxy: str, client: str) -> None:
+def test_the_clients_of_a_trusted_proxy_are_distinguished(server: Server, proxy: str, client: str) -> None:
     guilty, other = f"X-Forwarded-For: {client}", "X-Forwarded-For: 203.0.113.8"
     ported = f"[{client}]:5040" if ":" in client else f"{client}:5040"
     half = LIMIT // 2
@@ -326,7 +326,9 @@ def test_a_full_table_forgets_but_never_blames_another() -> None:
         ("127.0.0.1", "127.0.0.1", ",".join(["127.0.0.1"] * 6000), "127.0.0.1"),
     ],
 )
-def test_who_the_client_is(trusted: str, peer: str, forwarded: str, client: str) -> None:
+def test_the_clients_address_is_taken_from_trusted_headers(
+    trusted: str, peer: str, forwarded: str, client: str
+) -> None:
     assert Proxies(tuple(trusted.split(","))).client(peer, forwarded.encode()) == client
 
 

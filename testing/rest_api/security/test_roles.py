@@ -72,18 +72,18 @@ def test_no_and_wrong_credentials_are_refused_before_the_body(server: Server, ro
 
 
 @pytest.mark.parametrize("route", sorted(TRAINER))
-def test_who_may_predict_may_not_change_anything(server: Server, route: str) -> None:
+def test_a_predict_user_can_not_change_anything(server: Server, route: str) -> None:
     assert status(server, route, "reader", LESSER) == 403
 
 
 @pytest.mark.parametrize("path", ["/nope", "/models/classifier/current", "/predict/", "/train_model", "/models/a/b/c"])
-def test_what_is_not_listed_is_closed_to_who_may_predict(server: Server, path: str) -> None:
+def test_a_predict_user_can_call_only_listed_routes(server: Server, path: str) -> None:
     answer = httpx.patch(server.url + path, auth=("reader", LESSER))
     assert answer.status_code == 403
     assert "send SERVICE_USER" in answer.json()["detail"]
 
 
-def test_who_may_predict_predicts_and_reads(server: Server) -> None:
+def test_a_predict_user_predicts_and_reads(server: Server) -> None:
     auth = ("reader", LESSER)
     row = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
     for path in ("/predict", "/models/classifier/predict"):
@@ -98,7 +98,7 @@ def test_who_may_predict_predicts_and_reads(server: Server) -> None:
     assert LESSER not in server.log
 
 
-def test_without_a_password_there_is_no_such_user(serve: Callable[..., Server]) -> None:
+def test_without_a_password_there_is_no_predict_user(serve: Callable[..., Server]) -> None:
     server = serve(PREDICT_USER="reader", BOOTSTRAP="false", WEB_CONCURRENCY="1")
     for password in ("", "None", PASSWORD):
         assert httpx.get(f"{server.url}/models", auth=("reader", password)).status_code == 401

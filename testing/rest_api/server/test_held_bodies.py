@@ -49,7 +49,7 @@ def rows(size: int) -> bytes:
 
 @pytest.mark.exclusive
 @pytest.mark.parametrize("path", ["/predict", "/train_model", "/get_prediction", "/v2/models/classifier/infer"])
-def test_uploads_that_never_end_hold_little_and_keep_nobody_out(server: Server, path: str) -> None:
+def test_uploads_that_never_end_use_little_memory_and_block_no_other_client(server: Server, path: str) -> None:
     kind = "application/json" if path[1] in "pv" else "multipart/form-data; boundary=x"
     head = f"POST {path} HTTP/1.1\r\n{AUTH}Content-Type: {kind}\r\nContent-Length: {20 * MB}\r\n\r\n"
     begin, answers = peak(server, reset=True), Counter[bytes]()
@@ -96,7 +96,7 @@ def test_large_bodies_at_once_are_parsed_one_after_another(server: Server) -> No
     assert peak(server) - begin < 4 * 6 * 15 * MB
 
 
-def test_packed_bodies_count_as_what_they_become(server: Server) -> None:
+def test_compressed_bodies_count_with_their_decompressed_size(server: Server) -> None:
     packed = gzip.compress(b" " * (19 * MB))
     begin, found = peak(server, reset=True), Counter[int]()
 
@@ -115,7 +115,7 @@ def test_packed_bodies_count_as_what_they_become(server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["/predict", "/v1/models/classifier:predict", "/invocations"])
-def test_a_packed_body_is_read_on_every_route(server: Server, path: str) -> None:
+def test_a_compressed_body_is_read_on_every_route(server: Server, path: str) -> None:
     body = json.dumps({"instances": [[5.1, 3.5, 1.4, 0.2]]}).encode()
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     answer = server.client.post(path, content=gzip.compress(body), headers=headers)
@@ -126,7 +126,7 @@ def test_a_packed_body_is_read_on_every_route(server: Server, path: str) -> None
     assert broken.status_code == 400 and "can't be unpacked" in broken.text
 
 
-def test_a_packed_body_is_read_on_routes_that_do_not_predict_too(server: Server) -> None:
+def test_a_compressed_body_is_also_read_on_routes_that_do_not_predict(server: Server) -> None:
     path, body = "/models/classifier/current", b'{"version": 1}'
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     assert server.client.put(path, content=gzip.compress(body), headers=headers).json()["live"] is True
@@ -149,7 +149,7 @@ def test_a_gzipped_table_is_parsed_as_the_large_one_that_it_may_be() -> None:
 
 
 @pytest.mark.exclusive
-def test_of_uploads_at_once_as_many_get_through_as_there_is_room_for(server: Server) -> None:
+def test_concurrent_uploads_are_accepted_up_to_the_limit(server: Server) -> None:
     """Who is refused makes room at once: those who send at this moment need not be refused too."""
     head = f"POST /predict HTTP/1.1\r\n{AUTH}Content-Type: application/json\r\nContent-Length: {20 * MB}\r\n\r\n"
     found, together = Counter[str](), threading.Barrier(24)
@@ -201,7 +201,7 @@ def small(serve: Callable[..., Server], fork: Callable[..., Path], tmp_path_fact
     return server
 
 
-def test_a_training_keeps_its_upload_only_until_it_has_begun(small: Server) -> None:
+def test_a_training_keeps_its_upload_only_until_it_has_started(small: Server) -> None:
     table = "x,y\n" + "1,2.5\n2,3.5\n" * (MB // 12 - 400)
     threads = [
         threading.Thread(target=httpx.post, args=(f"{small.url}/train_model",), kwargs={
@@ -222,7 +222,7 @@ def test_a_training_keeps_its_upload_only_until_it_has_begun(small: Server) -> N
             thread.join()
 
 
-def test_a_client_whose_headers_are_known_is_refused_in_words_too(small: Server) -> None:
+def test_a_client_with_cached_headers_gets_the_full_error_message_too(small: Server) -> None:
     body = rows(100_000)
     head = f"POST /predict HTTP/1.1\r\n{AUTH}Content-Type: application/json\r\n"
     request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
@@ -254,7 +254,7 @@ def answered(sock: socket.socket) -> bytes:
     return head
 
 
-def test_slow_uploads_give_way_in_time(server: Server) -> None:
+def test_slow_uploads_make_room_within_read_timeout(server: Server) -> None:
     """Each holds what it has sent for READ_TIMEOUT at most."""
     head = f"POST /predict HTTP/1.1\r\n{AUTH}Content-Type: application/json\r\nContent-Length: {20 * MB}\r\n\r\n"
     with ExitStack() as stack:

@@ -83,7 +83,7 @@ FORBIDDEN = {
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)
-def test_what_http_forbids_is_refused_and_nothing_after_it_is_run(server: Server, name: str) -> None:
+def test_a_request_that_http_forbids_is_refused_and_nothing_after_it_is_run(server: Server, name: str) -> None:
     status, request = FORBIDDEN[name]
     answers = talk(server, request + SECOND)
     assert statuses(answers) == [str(status)], answers
@@ -158,16 +158,14 @@ def test_a_request_that_would_upgrade_is_answered_with_its_body_and_closes(serve
         (post(CREDENTIALS, "Expect: 100-continue\r\n", LENGTH, line="PUT /predict HTTP/1.1"), "405"),
     ],
 )
-def test_an_early_refusal_of_one_who_waits_to_go_on_closes_the_connection(
-    server: Server, head: str, status: str
-) -> None:
+def test_an_early_refusal_of_expect_100_continue_closes_the_connection(server: Server, head: str, status: str) -> None:
     started = time.monotonic()
     answers = talk(server, head)
     assert statuses(answers) == [status] and b"connection: close" in answers[0]
     assert time.monotonic() - started < 4.5
 
 
-def test_one_who_waits_to_go_on_is_told_to(server: Server) -> None:
+def test_expect_100_continue_is_answered_with_100(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
         for _ in range(2):
             sock.sendall(post(CREDENTIALS, "Expect: 100-Continue\r\n", LENGTH).encode())

@@ -142,7 +142,7 @@ def test_headers_that_never_end_are_refused(server: Server) -> None:
             assert status(sock) == 408
 
 
-def test_five_thousand_idle_connections_keep_nobody_out(server: Server) -> None:
+def test_five_thousand_idle_connections_block_no_other_client(server: Server) -> None:
     with served(server), ExitStack() as stack:
         for _ in range(5000):
             stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20))

@@ -57,7 +57,7 @@ def test_a_wrong_request_among_others_is_answered_in_its_place(server: Server) -
     assert [int(answer[:3]) for answer in answers] == [200, 422, 200] * 200 + [200]
 
 
-def test_clients_that_reset_their_connection_take_nobodys_answer(server: Server) -> None:
+def test_clients_that_reset_their_connection_do_not_affect_other_clients(server: Server) -> None:
     with ExitStack() as stack:
         socks = [stack.enter_context(connected(server)) for _ in range(60)]
         for sock in socks:

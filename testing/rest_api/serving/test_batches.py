@@ -116,7 +116,7 @@ def calls(server: Server, model: str) -> float:
 
 
 @pytest.mark.exclusive
-def test_callers_who_come_at_once_share_calls_though_each_before_was_alone(server: Server) -> None:
+def test_concurrent_callers_share_calls_even_after_single_callers(server: Server) -> None:
     worker = int(Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()[0])
 
     async def run() -> float:

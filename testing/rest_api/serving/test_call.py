@@ -80,7 +80,7 @@ def test_others_pass_between_the_calls_of_a_deep_queue(either: Predictor) -> Non
 
 
 @pytest.mark.parametrize("number", [-1, -2])
-def test_what_a_future_or_the_loop_could_not_carry_comes_to_the_guilty_caller(either: Predictor, number: int) -> None:
+def test_an_exception_that_a_future_can_not_hold_reaches_only_its_own_caller(either: Predictor, number: int) -> None:
     async def story(batches: Batches) -> None:
         for _ in range(2):
             asked = [batches.predict(either, [[float(x)]], 1, False) for x in (5, number, 6)]
@@ -91,7 +91,7 @@ def test_what_a_future_or_the_loop_could_not_carry_comes_to_the_guilty_caller(ei
     run(story)
 
 
-def test_a_full_batch_is_in_the_thread_before_the_one_ahead_of_it_has_ended(echo: Predictor) -> None:
+def test_a_full_batch_is_handed_to_the_thread_before_the_previous_one_ends(echo: Predictor) -> None:
     async def story(batches: Batches) -> None:
         first = batches.predict(echo, [[-4.0]], 1, False)
         await asyncio.sleep(0.02)
@@ -105,7 +105,7 @@ def test_a_full_batch_is_in_the_thread_before_the_one_ahead_of_it_has_ended(echo
     run(story)
 
 
-def test_callers_who_are_no_full_batch_gather_until_the_call_has_ended(echo: Predictor) -> None:
+def test_callers_that_do_not_fill_a_batch_wait_until_the_current_call_ends(echo: Predictor) -> None:
     async def story(batches: Batches) -> None:
         before = len(echo.model.calls)
         first = batches.predict(echo, [[-4.0]], 1, False)

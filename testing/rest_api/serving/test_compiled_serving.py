@@ -68,7 +68,7 @@ def copied(server: Server, change: Callable[[Path, dict[str, Any]], None]) -> in
 
 
 @pytest.mark.exclusive
-def test_the_card_tells_what_was_compiled_and_how_fast_it_is(server: Server, compiled: list[Any]) -> None:
+def test_the_card_says_what_was_compiled_and_how_fast_it_is(server: Server, compiled: list[Any]) -> None:
     entry = server.client.get("/models/classifier/versions/1").json()["compiled"]
     assert entry["used"] and not entry["why"] and entry["rows"] > 2000 and entry["difference"] <= 1e-9
     assert list(entry["seconds"]) == ["1", "32", "10000"]
@@ -129,7 +129,7 @@ def another_answer(folder: Path, card: dict[str, Any]) -> None:
         (another_answer, "compiled, it answers its check rows differently than when it was trained"),
     ],
 )
-def test_what_can_not_be_served_compiled_is_served_by_scikit_learn(
+def test_a_version_that_can_not_be_served_compiled_is_served_by_scikit_learn(
     server: Server, compiled: list[Any], change: Callable[[Path, dict[str, Any]], None], why: str
 ) -> None:
     number = copied(server, change)

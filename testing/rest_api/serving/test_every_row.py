@@ -21,7 +21,7 @@ def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
 
 @pytest.mark.parametrize("model", SPEEDS)
 @pytest.mark.parametrize("route", NAMED)
-def test_every_row_has_its_prediction_whatever_the_size(server: Server, route: str, model: str) -> None:
+def test_every_row_has_its_prediction_for_any_size(server: Server, route: str, model: str) -> None:
     async def run() -> None:
         async with session(server) as client:
             for rows in SIZES:

@@ -50,7 +50,7 @@ def grows(server: Server, *key: str, by: float, since: dict[tuple[str, ...], flo
     return eventually(lambda: read(server).get(key, 0) - since.get(key, 0) == by)
 
 
-def test_every_worker_tells_of_all_of_them(server: Server) -> None:
+def test_every_worker_reports_the_counts_of_all_workers(server: Server) -> None:
     before = read(server)
     for _ in range(60):
         assert predict(server, 3) == 200
@@ -98,7 +98,7 @@ def test_a_worker_that_is_killed_takes_no_count_with_it(server: Server) -> None:
     assert sorted(folder(server).iterdir()) == files
 
 
-def test_paths_that_nobody_foresaw_make_no_series(server: Server) -> None:
+def test_unknown_paths_create_no_new_series(server: Server) -> None:
     for place in range(30):
         server.client.get(f"/models/none{place}")
         server.client.get(f"/none/{place}")
@@ -121,7 +121,7 @@ def test_classes_beyond_fifty_are_counted_together(serve: Callable[..., Server],
     assert len(found) == 51 and sum(found.values()) == 60
 
 
-def test_trainings_versions_loads_and_refusals_are_told(server: Server, iris: str) -> None:
+def test_trainings_versions_loads_and_refusals_are_counted(server: Server, iris: str) -> None:
     before = read(server)
     version = server.train(iris, "species").raise_for_status().json()["version"]
     assert server.train(iris + "1e999,1,1,1,setosa\n", "species").status_code == 422
@@ -177,7 +177,7 @@ def samples(server: Server, iris: str) -> dict[str, list[dict[str, str]]]:
 
 
 @pytest.mark.parametrize(("title", "query"), QUERIES)
-def test_the_dashboard_asks_for_what_is_there(samples: dict[str, Any], title: str, query: str) -> None:
+def test_the_dashboard_queries_existing_metrics(samples: dict[str, Any], title: str, query: str) -> None:
     asked = list(asked_for(query))
     assert asked, title
     for name, conditions in asked:
