@@ -1,4 +1,4 @@
-"""What the tests share: the real server in a process of its own, and copies of the project to change."""
+"""Fixtures of all tests: the real server in a process of its own, and copies of the project to change."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ os.environ["PYTHON_DOTENV_DISABLED"] = "true"
 
 @pytest.fixture(scope="session")
 def sample_store() -> Path:
-    """A store as the bootstrap leaves it, made once: to train the samples takes longer than most tests."""
+    """Return a store with the trained sample models. It is made once, because training takes longer than most tests."""
     folder = common()
     store, making = folder / "samples", folder / "bootstrap"
     with locked(folder / "samples.lock"):
@@ -46,17 +46,14 @@ def serve(tmp_path_factory: pytest.TempPathFactory, sample_store: Path) -> Itera
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Server]:
-    """The server behind `server`, started once: a start takes longer than most tests."""
+    """Start the server behind `server` once, because starting takes longer than most tests."""
     with servers(tmp_path_factory, sample_store) as start:
         yield start(KEEP_VERSIONS="1000")
 
 
 @pytest.fixture(scope="module")
 def server(shared: Server, sample_store: Path) -> Server:
-    """The server that most tests use: two workers, and for each file the sample models alone, whoever came before.
-
-    A file's tests train it as they like.
-    """
+    """Return the server of most tests, with two workers. Each file finds only the sample models, and may train."""
     for model in sorted(folder.name for folder in sample_store.iterdir() if folder.is_dir()):
         (sample,) = (int(folder.name) for folder in (sample_store / model).iterdir() if folder.name.isdigit())
         shared.client.put(f"/models/{model}/current", json={"version": sample}).raise_for_status()
@@ -68,7 +65,7 @@ def server(shared: Server, sample_store: Path) -> Server:
 
 @pytest.fixture(scope="session")
 def fork(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A copy of the project as a user forks it, with further files in ML/src: `fork(name="source")`."""
+    """Copy the project as a user forks it, with more files in ML/src: `fork(name="source")`."""
 
     def make(**estimators: str) -> Path:
         project = tmp_path_factory.mktemp("fork") / "project"
@@ -98,5 +95,5 @@ def without_coverage() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def iris() -> str:
-    """The sample table."""
+    """Return the sample table."""
     return (ROOT / "ML" / "data" / "train.csv").read_text()

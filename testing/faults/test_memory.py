@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from busy_callers import callers, said
+from busy_callers import busy_callers, distinct_answers
 from containers import Container, curl, docker, image, run
 
 __all__ = ["image", "run"]
@@ -51,7 +51,7 @@ def test_a_training_that_takes_all_memory_is_stopped_and_no_worker_is(
     limits = ("--memory", MEMORY, "--memory-swap", MEMORY)
     settings = ("--env", f"SERVICE_PASS={PASSWORD}", "--env", "DEFAULT_MODEL=hungry", "--env", "WEB_CONCURRENCY=2")
     container = run(*limits, *settings, "--volume", f"{estimator}:/app/ML/src/hungry.py:ro")
-    container.until(lambda: curl(f"{container.url}/health/live"))
+    container.wait_for(lambda: curl(f"{container.url}/health/live"))
 
     def train(rows: int) -> dict[str, object]:
         (tmp_path / "table.csv").write_text(table(rows))
@@ -64,9 +64,9 @@ def test_a_training_that_takes_all_memory_is_stopped_and_no_worker_is(
     assert live["live"] is True, live
     processes = servers(container)
     assert len(processes) == 3
-    with callers(container.url, {"x": 1}, password=PASSWORD) as answers:
+    with busy_callers(container.url, {"x": 1}, password=PASSWORD) as answers:
         for _ in range(3):
             assert "The training ran out of memory" in str(train(200)["detail"])
-    assert len(answers) > 20 and said(answers) == {(1, "a")}
+    assert len(answers) > 20 and distinct_answers(answers) == {(1, "a")}
     assert servers(container) == processes and killed(container) == 0
     assert train(80)["live"] is True

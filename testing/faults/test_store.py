@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from busy_callers import callers, said
+from busy_callers import busy_callers, distinct_answers
 from projects import SLOW
 from server import PASSWORD, USER, Server, eventually
 
@@ -100,7 +100,7 @@ def listing(server: Server, folder: str) -> list[str]:
 def test_a_store_that_can_not_be_written_fails_the_training_and_not_the_server(
     small: Server, harm: str, mend: str, word: str
 ) -> None:
-    with callers(small.url, ROW) as answers:
+    with busy_callers(small.url, ROW) as answers:
         assert live(small) == {1}
         version = begin(small, 4).json()["version"]
         assert eventually(lambda: card(small, version)["stage"] == "fit", 30)
@@ -119,7 +119,7 @@ def test_a_store_that_can_not_be_written_fails_the_training_and_not_the_server(
         assert status(small, version, "failed") and live(small) == {1}
         newest = small.train(table(0, "b"), "y", force="true").json()
         assert newest["live"] is True and live(small) == {newest["version"]}
-    assert len(answers) > 50 and said(answers) == {(1, "a"), (newest["version"], "b")}
+    assert len(answers) > 50 and distinct_answers(answers) == {(1, "a"), (newest["version"], "b")}
     assert listing(small, str(version)) == ["card.json"]
     assert [name for name in listing(small, "") if not name.isdigit()] == ["current", "lock", "training"]
     small.client.put("/models/slow/current", json={"version": 1})

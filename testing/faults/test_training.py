@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from busy_callers import Answers, callers
+from busy_callers import Answers, busy_callers
 from projects import MAJORITY, PLAIN
 from server import Server, eventually
 
@@ -60,7 +60,7 @@ def view(server: Server, version: int) -> dict[str, Any]:
 def test_a_training_killed_at_fifty_random_moments_harms_nothing(server: Server) -> None:
     chance, labels, ends = random.Random(0), {1: "a"}, []
     assert server.train(TABLES["a"], "y").json()["version"] == 1
-    with callers(server.url, BOTH) as answers:
+    with busy_callers(server.url, BOTH) as answers:
         for turn in range(50):
             label = "bbaa"[turn % 4]
             version = begin(server, label)
@@ -98,7 +98,7 @@ def memory(server: Server) -> float:
 def test_fifty_retrains_of_two_tables_under_load_fail_no_request_and_keep_no_memory(server: Server) -> None:
     labels, used = {1: "a"}, []
     assert server.train(TABLES["a"], "y").json()["version"] == 1
-    with callers(server.url, BOTH) as answers:
+    with busy_callers(server.url, BOTH) as answers:
         for turn in range(1, 51):
             label = "ab"[turn % 2]
             labels[turn + 1] = label

@@ -1,4 +1,4 @@
-"""Copies of the project as their users change them, and the command that trains in them."""
+"""Copies of the project, changed as its users change them, and the training command."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import pytest
 
 PLAIN = '''
 class Plain:
-    """Only fit and predict; learns one answer."""
+    """Has only fit and predict, and learns one answer."""
     def fit(self, X, y):
         self.answer = {answer}
     def predict(self, X):
@@ -60,7 +60,7 @@ def table(rows=60, target=lambda i: "ab"[i % 2]):
 
 
 class Project:
-    """A copy with its store; `train` is the command."""
+    """A copy of the project with its own store."""
 
     def __init__(self, folder):
         self.folder, self.store = folder, folder / "store"
@@ -84,7 +84,7 @@ class Project:
 
 @pytest.fixture
 def project(fork):
-    """Makes a copy that has the classifier and these models: fewer samples to train."""
+    """Make a copy that has only the classifier and these models, so that fewer samples are trained."""
 
     def make(**estimators):
         folder = fork(**estimators)

@@ -67,13 +67,13 @@ def test_docker_run_serves_the_samples_that_are_in_the_image(run: Callable[..., 
     assert "sample" not in container.log  # nothing was left to train at start
     flow(container)
     assert container.sh("id -u") == "10001"
-    container.until(lambda: container.state("Health.Status") == "healthy")
+    container.wait_for(lambda: container.state("Health.Status") == "healthy")
 
 
 @pytest.mark.parametrize("given", ["PORT=9000", "GUNICORN_CMD_ARGS=--threads 1 -b=0.0.0.0:9000 --workers 1"])
 def test_it_is_healthy_on_another_port(run: Callable[..., Container], given: str) -> None:
     container = run("--env", given, port=9000).ready()
-    container.until(lambda: container.state("Health.Status") == "healthy")
+    container.wait_for(lambda: container.state("Health.Status") == "healthy")
 
 
 @pytest.mark.exclusive
@@ -93,7 +93,7 @@ def test_it_stops_while_it_still_starts(run: Callable[..., Container]) -> None:
     training = run("--tmpfs", MODELS)
     time.sleep(1)
     loading = run()
-    loading.until(lambda: "gunicorn --config" in docker("top", loading.id))
+    loading.wait_for(lambda: "gunicorn --config" in docker("top", loading.id))
     time.sleep(1)  # gunicorn loads the app, or has just loaded it
     for container in training, loading:
         docker("stop", container.id)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from fitted_models import people
-from pipelines import EVERY, PREPARATIONS, answered, build, fit, imputed, mixed
+from pipelines import EVERY, PREPARATIONS, predict_or_none, build, fit, imputed, mixed
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
@@ -115,4 +115,4 @@ def test_many_rows_are_answered_in_pieces_as_one_by_one():
     made, _ = found.converted()
     rows = [column * 20 for column in found.X.T.to_numpy().tolist()]
     answer = made.predict(made.table(rows)).predictions
-    assert len(answer) == 2400 and answer == answer[:120] * 20 == answered(found.original, rows)[0]
+    assert len(answer) == 2400 and answer == answer[:120] * 20 == predict_or_none(found.original, rows)[0]

@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from fitted_models import encoder, fitted, people
+from fitted_models import encoder, fit_model, people
 from onnx import numpy_helper
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -24,7 +24,7 @@ MODELS = {
 
 def model(name):
     make, task = MODELS[name]
-    return fitted(make_pipeline(encoder(), make()), people(200, classes=3 * (task == "classification")), task)
+    return fit_model(make_pipeline(encoder(), make()), people(200, classes=3 * (task == "classification")), task)
 
 
 def planted(operator, attribute, change):
@@ -117,7 +117,7 @@ def test_a_planted_fault_is_caught(name, fault):
 def test_a_forest_that_takes_less_for_less_or_equal_is_caught():
     """Its splits lie between two values, so that only a table of the float32 that a split is shows it."""
     table = {"n": [str(i) for i in range(40)], "y": ["a", "b", "a", "b"] * 10}
-    found = fitted(RandomForestClassifier(3, random_state=0), table, "classification")
+    found = fit_model(RandomForestClassifier(3, random_state=0), table, "classification")
     assert found.proven().rows > 100
     with pytest.raises(Different):
         found.proven(LESS)
@@ -126,7 +126,7 @@ def test_a_forest_that_takes_less_for_less_or_equal_is_caught():
 def test_constants_in_float32_are_caught():
     scaled = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())
     table = {name: cells for name, cells in people(classes=2).items() if name not in ("town", "grade")}
-    found = fitted(scaled, table, "classification")
+    found = fit_model(scaled, table, "classification")
     found.proven()
     with pytest.raises(Different):
         found.proven(all_float32)

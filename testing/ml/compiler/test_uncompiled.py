@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from fitted_models import encoder, people
-from pipelines import PREPARATIONS, alike, answered, fit, imputed, mixed
+from pipelines import PREPARATIONS, fit, imputed, mixed, predict_or_none, same_answers
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
@@ -107,8 +107,8 @@ def test_a_value_that_the_encoder_refuses_is_refused_and_named():
     found = fit(model, people(classes=2), "classification")
     made, _ = found.converted()
     row = [[value] for value in found.X.iloc[0].tolist()]
-    want, have = answered(found.original, row), answered(made, row)
-    assert None not in want and all(map(alike, want, have))
+    want, have = predict_or_none(found.original, row), predict_or_none(made, row)
+    assert None not in want and all(map(same_answers, want, have))
     row[5] = ["Atlantis"]
     with pytest.raises(CannotPredict, match="a value of town, grade was not in the training data"):
         made.predict(made.table(row))
@@ -120,4 +120,4 @@ def test_a_number_that_float32_can_not_hold_is_refused_where_scikit_learn_refuse
     made, _ = found.converted()
     row = [[value] for value in found.X.iloc[0].tolist()]
     row[1] = [number]
-    assert answered(found.original, row) == answered(made, row) == (None, None)
+    assert predict_or_none(found.original, row) == predict_or_none(made, row) == (None, None)

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from json_rows import COLUMNS, ROW, of
+from json_rows import COLUMNS, ROW, make_parser
 
 from ML.errors import Invalid, TooLarge
 from ML.schema import json_pieces, json_rows
@@ -19,7 +19,7 @@ OBJECTS = st.lists(
     min_size=1,
     max_size=40,
 )
-LEARNED = of()
+LEARNED = make_parser()
 
 
 @pytest.fixture(autouse=True, params=[1, 100, 3000])

@@ -4,13 +4,13 @@ import time
 from contextlib import suppress
 
 import pytest
-from json_rows import of
+from json_rows import make_parser
 
 from ML.config.config import settings
 from ML.errors import Invalid, TooLarge
 from ML.schema import json_size
 
-LEARNED = of()
+LEARNED = make_parser()
 MB = 2**20
 STARTS = [b"", b'{"instances": [', b'{"instances": ["', b'{"parameters": {"a": "']
 SHAPES = [b'"', b'\\"', b"\\", b"[", b"{", b" ", b'"\\', b'"instances" ', b'"instances":', b'[" ', b'{"a":"]"},',

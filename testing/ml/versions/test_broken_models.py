@@ -13,7 +13,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 import skops.io
-from busy_callers import callers, said
+from busy_callers import busy_callers, distinct_answers
 from cards import write_sealed
 from server import PASSWORD, USER, Server, eventually
 
@@ -85,7 +85,7 @@ def test_a_damaged_version_is_refused_and_the_good_one_serves(
     good, bad = add(), add()
     server.client.put("/models/classifier/current", json={"version": good}).raise_for_status()
     assert server.predict([ROW]).json()["model_version"] == good
-    with callers(server.url, ROW) as answers:
+    with busy_callers(server.url, ROW) as answers:
         damage(server.models_dir / "classifier" / str(bad) / "model.skops")
         refused = server.client.put("/models/classifier/current", json={"version": bad})
         assert refused.status_code in (409, 422) and says in str(refused.json()["detail"]), refused.text
@@ -96,7 +96,7 @@ def test_a_damaged_version_is_refused_and_the_good_one_serves(
         pointer.with_name("aside").replace(pointer)
         assert eventually(lambda: server.log.count("can't be loaded") > before)
         assert eventually(lambda: len(answers) > asked + 20)
-    assert len(said(answers)) == 1 and said(answers).pop()[0] == good
+    assert len(distinct_answers(answers)) == 1 and distinct_answers(answers).pop()[0] == good
     assert says in server.log.split("can't be loaded")[-1]
     assert server.client.get("/health/ready").json()["model_version"] == good
     assert 'outcome="failed"' in server.client.get("/metrics").text

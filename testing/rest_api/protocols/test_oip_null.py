@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from oip_client import INFER, MATRIX, columns, example, infer, outputs, said, send, server
+from oip_client import INFER, MATRIX, columns, error_text, example, infer, outputs, send, server
 from server import Server
 
 __all__ = ["server"]
@@ -66,7 +66,7 @@ def test_probabilities_have_the_name_that_was_asked_for(server: Server) -> None:
 def test_a_model_without_probabilities_says_so(server: Server, name: str) -> None:
     for model in ("strict", "regressor"):
         path, inputs = f"/v2/models/{model}/infer", example(server, model)
-        assert "no probabilities" in said(infer(server, inputs, path, outputs=[{"name": name}]))
+        assert "no probabilities" in error_text(infer(server, inputs, path, outputs=[{"name": name}]))
         assert outputs(infer(server, inputs, path))
 
 

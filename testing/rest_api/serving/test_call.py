@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fitted_models import fitted
+from fitted_models import fit_model
 from server import eventually
 
 from ML.config.config import settings
@@ -44,7 +44,7 @@ class Echo:
 @pytest.fixture
 def echo() -> Predictor:
     numbers = [f"{i}.5" for i in range(30)]
-    return fitted(Echo(), {"x": numbers, "y": numbers}, "regression").original
+    return fit_model(Echo(), {"x": numbers, "y": numbers}, "regression").original
 
 
 def run(story: Callable[[Batches], Coroutine[Any, Any, None]], most_rows: int = 4) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 import pytest
-from fitted_models import fitted, people
+from fitted_models import fit_model, people
 from server import PASSWORD, USER, Server
 
 from ML.src import classifier
@@ -84,7 +84,7 @@ def test_answers_never_cross_and_are_true_to_the_version_they_name(server: Serve
 
 
 def test_rows_go_to_the_graph_as_arrays_and_it_starts_no_thread() -> None:
-    found = fitted(classifier.build(), TABLE, "classification")
+    found = fit_model(classifier.build(), TABLE, "classification")
     found.converted()  # imports ONNX Runtime, which has threads of its own
     before = threads()
     made, _ = found.converted()
