@@ -34,13 +34,15 @@ def sample_store() -> Path:
 
 
 @pytest.fixture(scope="module")
-def serve(tmp_path_factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Callable[..., Server]]:
+def serve(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sample_store: Path
+) -> Iterator[Callable[..., Server]]:
     """Start a server: `serve()`, `serve(project, SETTING="value")`. All are stopped after the file's last test.
 
     The sample models are already trained, unless BOOTSTRAP is "false" or MODELS_DIR is given. `coverage=False` starts
-    it without coverage: for tests that send a lot of data through code that other tests cover.
+    it without coverage: for tests that send a lot of data through code that other tests cover. So do fault tests.
     """
-    with servers(tmp_path_factory, sample_store) as start:
+    with servers(tmp_path_factory, sample_store, coverage=not request.node.get_closest_marker("faults")) as start:
         yield start
 
 

@@ -107,11 +107,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def servers(factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Callable[..., Server]]:
+def servers(
+    factory: pytest.TempPathFactory, sample_store: Path, coverage: bool = True
+) -> Iterator[Callable[..., Server]]:
     """Start servers, and stop all of them at the end."""
     with ExitStack() as stack:
 
-        def start(project: Path = ROOT, *, coverage: bool = True, **environment: str) -> Server:
+        def start(project: Path = ROOT, *, coverage: bool = coverage, **environment: str) -> Server:
             models_dir = Path(environment.get("MODELS_DIR", factory.mktemp("store") / "models"))
             if "MODELS_DIR" not in environment and environment.get("BOOTSTRAP") != "false":
                 shutil.copytree(sample_store, models_dir)
