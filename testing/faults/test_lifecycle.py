@@ -1,4 +1,4 @@
-"""Workers that are killed and servers that are stopped, under load: what was accepted is answered, and truly."""
+"""Workers are killed and servers stopped under load: every accepted request is answered correctly."""
 
 import asyncio
 import os
@@ -43,7 +43,7 @@ TABLE = "x,y\n" + "".join(f"{i},{i}.5\n" for i in range(50))
 
 @pytest.fixture
 def echo(serve: Callable[..., Server], fork: Callable[..., Path]) -> Callable[..., Server]:
-    """A server whose model answers a row's own number, slowly where told so."""
+    """Start a server whose model returns a row's own number after the given delay."""
 
     def start(first: float = 0, each: float = 0.005, **settings: str) -> Server:
         project = fork(echo=ECHO.format(first=first, each=each))
@@ -61,7 +61,7 @@ def workers(server: Server) -> list[int]:
 
 
 class Load:
-    """Callers on connections of their own that are kept; what became of their requests."""
+    """Callers on persistent connections, and the results of their requests."""
 
     def __init__(self, server: Server, callers: int) -> None:
         self.server, self.callers = server, callers
@@ -71,7 +71,7 @@ class Load:
         self.ended = False
 
     async def call(self, client: aiohttp.ClientSession, number: int) -> None:
-        """Asks on until the end, or until the server takes no connection any more."""
+        """Send requests until the end, or until the server accepts no more connections."""
         while not self.ended:
             try:
                 body = {"instances": [{"x": number}]}
@@ -87,7 +87,7 @@ class Load:
             number += self.callers
 
     async def during(self, act: Callable[[], None], seconds: float) -> None:
-        """Loads the server for a second, acts, and goes on for so long."""
+        """Put load on the server for a second, act, and continue for this many seconds."""
         connector = aiohttp.TCPConnector(limit=0)
         timeout = aiohttp.ClientTimeout(60)
         async with aiohttp.ClientSession(headers=HEADERS, connector=connector, timeout=timeout) as client:

@@ -1,4 +1,4 @@
-"""A training for which the memory does not suffice: it is ended, alone, and before the kernel has to end somebody."""
+"""The server stops a training that needs too much memory, before the kernel's OOM killer stops any process."""
 
 import json
 from collections.abc import Callable
@@ -32,12 +32,12 @@ def table(rows: int) -> str:
 
 
 def servers(container: Container) -> list[str]:
-    """The lines of gunicorn and its workers, which begin with their numbers."""
+    """Return the lines of gunicorn and its workers, which start with their process ids."""
     return sorted(line for line in docker("top", container.id, "-o", "pid,args").splitlines() if "wsgi:app" in line)
 
 
 def killed(container: Container) -> int:
-    """How many processes the kernel has ended for want of memory: control groups, version 1 and 2."""
+    """Return how many processes the kernel's OOM killer has ended. Reads control groups of version 1 and 2."""
     said = container.sh("cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2>/dev/null; true")
     return int(dict(line.split() for line in said.splitlines())["oom_kill"])
 

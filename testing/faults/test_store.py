@@ -27,7 +27,7 @@ ROW = {"seconds": 0, "x": 1}
 
 
 def table(seconds: float, label: str = "a") -> str:
-    """Trains for so many seconds, and answers the label."""
+    """Return a table whose training takes this many seconds, and whose model predicts the label."""
     return "seconds,x,y\n" + "".join(f"{seconds},{i},{[label, label, 'z'][i % 3]}\n" for i in range(60))
 
 
@@ -49,7 +49,7 @@ def status(server: Server, version: int, wanted: str, seconds: float = 30) -> bo
 
 
 def live(server: Server) -> set[int]:
-    """The versions that answer, whichever worker is asked."""
+    """Return the versions that answer, over several requests to any worker."""
     asked = [httpx.post(f"{server.url}/predict", json={"instances": [ROW]}, auth=(USER, PASSWORD)) for _ in range(8)]
     assert {answer.status_code for answer in asked} == {200}
     return {answer.json()["model_version"] for answer in asked}
@@ -62,7 +62,7 @@ def project(fork: Callable[..., Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def small(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
-    """A server whose store is a disk of its own, of one megabyte."""
+    """Start a server whose store is a file system of one megabyte."""
     if (
         not shutil.which("unshare")
         or subprocess.run([*OWN_MOUNTS, "true"], capture_output=True, check=False).returncode
@@ -79,7 +79,7 @@ def small(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
 
 
 def inside(server: Server, command: str) -> None:
-    """Runs a command among the server's mounts, in the store's folder."""
+    """Run a command in the server's mount namespace and the store's folder."""
     enter = ["nsenter", "--target", str(server.process.pid), "--user", "--mount", "--preserve-credentials"]
     subprocess.run([*enter, "sh", "-c", f"cd '{server.models_dir}' && {command}"], check=True, capture_output=True)
 
@@ -168,7 +168,7 @@ def test_versions_promoted_and_deleted_by_hand_during_a_training_stay_so(both: t
 
 @pytest.mark.parametrize("days", [-1, 10_000])
 def test_versions_stay_in_order_when_the_clock_jumps(both: tuple[Server, Server], days: int) -> None:
-    """The store as servers left it whose clock was days from ours, before ours was set right."""
+    """The store was written by servers whose clock was days off."""
     one, two = both
     then = datetime.now(UTC) + timedelta(days=days)
     newest = one.client.get("/models/slow/versions").json()[0]["version"]

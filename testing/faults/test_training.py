@@ -1,4 +1,4 @@
-"""Trainings that die, and trainings without end, under load: what is live answers throughout, and truly."""
+"""Trainings that are killed and endless retrains under load: the live version always answers correctly."""
 
 import os
 import random
@@ -19,7 +19,7 @@ BOTH = {"x": 1, "z": 1}
 
 
 def table(label: str, column: str, rows: int = 60) -> str:
-    """Two tables of different columns; each version answers its own label, and names the other column as ignored."""
+    """Return one of two tables with different columns. Its version predicts the label and ignores the other column."""
     other = {"a": "b", "b": "a"}[label]
     return f"{column},y\n" + "".join(f"{i},{[label, label, other][i % 3]}\n" for i in range(rows))
 
@@ -35,7 +35,7 @@ def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
 
 
 def check(answers: Answers, labels: dict[int, str]) -> None:
-    """No request failed, and each answer is that of the version it names."""
+    """Check that no request failed, and that each answer is from the version it names."""
     assert len(answers) > 100 and {status for status, _ in answers} == {200}
     for _, body in answers:
         label = labels[body["model_version"]]
@@ -87,7 +87,7 @@ def test_a_training_killed_at_fifty_random_moments_harms_nothing(server: Server)
 
 
 def memory(server: Server) -> float:
-    """What the workers use, in MB; pages that they share count by their part."""
+    """Return the memory of the workers in MB. Shared pages count proportionally."""
     pid = server.process.pid
     workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     assert len(workers) == 4

@@ -44,7 +44,7 @@ ALLOWED = EXCEPTIONS | TO_DO
 
 @pytest.fixture(scope="module")
 def uses() -> list[Use]:
-    """Every use in the project."""
+    """Return every use in the project."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
     listed = subprocess.check_output(command, cwd=ROOT, text=True).splitlines()
     files = [ROOT / name for name in sorted(set(listed))]

@@ -20,7 +20,7 @@ TEST = ROOT / "ML" / "data" / "test.csv"
 
 
 def table(rows: int, columns: Callable[[int], dict[str, Any]]) -> str:
-    """CSV text of made-up rows."""
+    """Return CSV text of generated rows."""
     file = io.StringIO()
     made = [columns(i) for i in range(rows)]
     writer = csv.DictWriter(file, list(made[0]))
@@ -30,7 +30,7 @@ def table(rows: int, columns: Callable[[int], dict[str, Any]]) -> str:
 
 
 def shop(i: int) -> dict[str, Any]:
-    """A row with a column of every kind, and labels that follow from it."""
+    """Return a row with a column of every kind and a label that depends on it."""
     noise = random.Random(i)
     price, country = noise.randint(1, 100), noise.choice(["NA", "DE", "FR"])
     return {
@@ -48,7 +48,7 @@ def shop(i: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def shopping(server: Server) -> dict[str, Any]:
-    """The answer to training on a table with columns of every kind."""
+    """Return the answer to a training on a table with every kind of column."""
     answer = server.train(table(300, shop), "bought")
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -125,7 +125,7 @@ def test_predictions_have_the_targets_own_type(server: Server, labels: tuple[Any
 
 
 def changed(text: str, how: str) -> bytes:
-    """The same table as another program would write it."""
+    """Return the same table as other programs write it."""
     if how == "gzip":
         return gzip.compress(text.encode())
     separators = {"semicolons": ";", "tabs": "\t"}
@@ -189,7 +189,7 @@ def test_a_hundred_thousand_rows_train_and_predict_while_others_are_answered(ser
 
 
 def watch(server: Server, work: Callable[[], None]) -> list[float]:
-    """How long health takes, asked again and again while the work is done."""
+    """Return the durations of health requests that are sent continuously during the work."""
     waits, done = [], threading.Event()
 
     def ask() -> None:

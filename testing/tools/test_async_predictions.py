@@ -1,4 +1,4 @@
-"""The load test fires what it is asked to, run as a person runs it."""
+"""The load test sends the requested predictions, run from the command line."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The benchmark's figures: what the README shows is what was measured, and ratios are taken as they are named."""
+"""The benchmark's figures: the README shows what was measured, and ratios are computed as named."""
 
 import ast
 import json
@@ -16,7 +16,7 @@ ROW: tables.Row = {"a": 1.5, "b": -2.0}
 
 
 def measured(system: str, rates: list[float], shape: str = "row") -> Rows:
-    """A measurement of the SVC in each round, 32 connections."""
+    """Return a measurement of the SVC for each round, with 32 connections."""
     same = {"system": system, "model": "svc", "shape": shape, "connections": 32, "p50": 1.0, "memory": 1.0}
     return [
         same | {"round": n, "rate": rate, "p99": 1000 / rate, "refused": 0, "lost": 0} for n, rate in enumerate(rates)
@@ -24,7 +24,7 @@ def measured(system: str, rates: list[float], shape: str = "row") -> Rows:
 
 
 def found(rows: Rows) -> dict[str, Any]:
-    """What each figure that can be had from these came to."""
+    """Return every figure that can be computed from these measurements."""
     return {each.measure: each for each in ratios({"measured": rows}) if each.found}
 
 

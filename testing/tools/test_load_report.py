@@ -1,4 +1,4 @@
-"""What the load test shows: figures, a bar, a page with pictures."""
+"""The load test's output: figures, a progress bar, and a page with charts."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""The load test ends with one plain line where the server fails it, is not there or stops."""
+"""The load test ends with one plain line if the server fails, is not reachable or stops."""
 
 import math
 import multiprocessing
@@ -69,7 +69,7 @@ def test_a_server_without_a_model_is_distinguished_from_one_that_fails(serve: Ca
 
 @contextmanager
 def answering(body: bytes, hold: threading.Event | None = None) -> Iterator[str]:
-    """A server that answers everything alike, once `hold` is set."""
+    """Start a server that gives every request the same answer once `hold` is set."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

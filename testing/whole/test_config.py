@@ -1,4 +1,4 @@
-"""The settings: what is impossible or misspelt ends the start with one plain line, and no secret is in it."""
+"""Settings: an impossible or misspelt one stops the start with one plain line that contains no secret."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ NO_FILE = {"PYTHON_DOTENV_DISABLED": "true"}
 
 @pytest.fixture
 def configure(monkeypatch):
-    """The settings of an environment that holds these and no others: `configure(PORT="80")`."""
+    """Return the settings of an environment with only these variables: `configure(PORT="80")`."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
 
@@ -32,7 +32,7 @@ def configure(monkeypatch):
 
 @pytest.fixture
 def refusal(configure):
-    """The line with which a start under these settings ends."""
+    """Return the line that a start with these settings ends with."""
 
     def read(**environment):
         with pytest.raises(SystemExit) as caught:
@@ -181,7 +181,7 @@ def test_nothing_else_reads_the_environment():
 
 
 def test_every_setting_is_described_and_in_the_table_of_the_docs():
-    """Each row begins with | `NAME` |; more names than settings there are would be misspelt ones."""
+    """Each row starts with | `NAME` |. Names without a setting are misspelt."""
     rows = re.findall(r"^\| `([A-Z][A-Z_]+)` ", PAGE.read_text(), re.MULTILINE)
     assert set(rows) >= {name.upper() for name in Settings.model_fields}
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []

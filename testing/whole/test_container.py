@@ -1,4 +1,4 @@
-"""The image: built and run as the README says, and in the ways that an orchestrator runs it."""
+"""The image, built and run as the README says and as orchestrators do."""
 
 import json
 import os
@@ -21,19 +21,19 @@ Say = Callable[[str], None]
 
 
 def commands(log: str) -> list[str]:
-    """The three curl lines that the server printed."""
+    """Return the three curl lines that the server printed."""
     return re.findall(r"^curl .*$", log, re.MULTILINE)
 
 
 def follow(container: Container, line: str, **environment: str) -> str:
-    """What a printed line answers when it is pasted into a shell; only the port is another."""
+    """Run a printed line in a shell, with the container's port, and return the output."""
     line = line.replace("http://127.0.0.1:8000", container.url)
     environment = {**os.environ, **environment}
     return subprocess.run(["sh", "-c", line], cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE).stdout
 
 
 def flow(container: Container, **environment: str) -> None:
-    """Trains, predicts a file and predicts a row by the lines that the server printed."""
+    """Train, predict a file and predict a row with the lines that the server printed."""
     answers = [json.loads(follow(container, line, **environment)) for line in commands(container.log)]
     trained, table, rows = answers
     assert re.fullmatch(r"Train accuracy : \d+\.\d\d %", trained["output"])
@@ -44,14 +44,14 @@ def flow(container: Container, **environment: str) -> None:
 
 @pytest.fixture
 def volume() -> Iterator[str]:
-    """A named volume."""
+    """Create a named volume, and remove it afterwards."""
     yield (name := docker("volume", "create"))
     docker("volume", "rm", name)
 
 
 @pytest.fixture
 def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Prints a figure that a person may want to see although the test passes."""
+    """Return a function that prints a figure even if the test passes."""
 
     def show(figure: str) -> None:
         with capsys.disabled():

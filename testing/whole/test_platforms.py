@@ -12,7 +12,7 @@ __all__ = ["image", "run"]
 
 
 def opt_ml(tmp_path: Path) -> Path:
-    """SageMaker's folders with a table to train from."""
+    """Make SageMaker's folders with a table to train from."""
     root = tmp_path / "ml"
     for name in "input/data/training", "input/config", "model", "output":
         (root / name).mkdir(parents=True)

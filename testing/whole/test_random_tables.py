@@ -1,4 +1,4 @@
-"""Made-up tables: training and prediction never fail, and CSV and JSON answer alike.
+"""Generated tables: training and prediction never fail, and CSV and JSON get the same predictions.
 
 With CI set, 300 tables. 240 of them, half for each model and half of these compiled, are trained, loaded and predicted
 in this process, by the functions that the server and its training process call. 60 go through the real server, two at
@@ -32,7 +32,7 @@ def write(found, separator=","):
 
 
 def as_json(cell, column):
-    """What somebody sends for a cell of a learned column; the table of meanings, from the other side."""
+    """Return the JSON value for a cell of a learned column, the inverse of the table of cell meanings."""
     kind = column["kind"]
     if not cell.strip() and (kind != "text" or not cell):
         return None
@@ -63,7 +63,7 @@ def server(serve):
 
 @pytest.fixture(scope="module", params=["auto", "sklearn"])
 def store(request, tmp_path_factory):
-    """An empty store for trainings in this process, compiled or not."""
+    """Set up an empty store for trainings in this process, with or without compiling."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNTIME", request.param)
         patch.setenv("MODELS_DIR", str(tmp_path_factory.mktemp("random")))
@@ -83,7 +83,7 @@ def predicted(live, columns):
 @examples(60, 5)
 @given(st.data(), st.sampled_from(reading.SEPARATORS))
 def test_any_table_trains_and_csv_and_json_get_the_same_predictions(store, model, data, separator):
-    """In this process: learn, hold out, fit, score, save, load back, publish; load; predict both ways."""
+    """Train and publish in this process, then load and predict from CSV and JSON."""
     found = data.draw(tables(model))
     csv_file = write(found, separator).encode()
     live = loading.load(model, run.run(model, csv_file, "y", "command").version)

@@ -1,4 +1,4 @@
-"""README and docs/ tell the truth: every command runs, every setting is in the table."""
+"""README and docs/ are correct: every command runs, and every setting is in the table."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def test_every_setting_is_in_the_table_as_it_is() -> None:
 
 @pytest.fixture(scope="module")
 def newcomer(serve: Callable[..., Server]) -> Server:
-    """A server as a newcomer has it."""
+    """Start a server with the defaults."""
     return serve()
 
 

@@ -1,4 +1,4 @@
-"""Compiled models answer like scikit-learn: common transformers and estimators, over tables of every make."""
+"""Compiled models predict like scikit-learn, for its common transformers and estimators and all kinds of tables."""
 
 import numpy as np
 import pytest

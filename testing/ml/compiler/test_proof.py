@@ -1,4 +1,4 @@
-"""The proof of a compiled model catches what is planted into its graph."""
+"""The proof of a compiled model catches errors planted into its graph."""
 
 import numpy as np
 import onnx
@@ -28,7 +28,7 @@ def model(name):
 
 
 def planted(operator, attribute, change):
-    """Changes an attribute of all nodes of a kind."""
+    """Return a function that changes an attribute of all nodes of a kind."""
 
     def into(data):
         graph, changed = onnx.load_from_string(data), 0
@@ -49,7 +49,7 @@ def tensor(change):
 
 
 def without_float32(data):
-    """The forest's cast to float32 and back is taken out."""
+    """Remove the forest's cast to float32 and back."""
     graph = onnx.load_from_string(data)
     for node in graph.graph.node:
         if node.op_type == "Cast" and node.attribute[0].i == onnx.TensorProto.FLOAT:
@@ -58,7 +58,7 @@ def without_float32(data):
 
 
 def all_float32(data):
-    """Each constant is rounded to float32."""
+    """Round each constant to float32."""
     graph = onnx.load_from_string(data)
     for constant in graph.graph.initializer:
         values = numpy_helper.to_array(constant)
@@ -69,7 +69,7 @@ def all_float32(data):
 
 
 def last_of_ties(data):
-    """Of equal sums the last class is answered."""
+    """Predict the last of several classes with equal sums."""
     graph = onnx.load_from_string(data)
     for node in graph.graph.node:
         if node.op_type == "ArgMax":
@@ -115,7 +115,7 @@ def test_a_planted_fault_is_caught(name, fault):
 
 
 def test_a_forest_that_takes_less_for_less_or_equal_is_caught():
-    """Its splits lie between two values, so that only a table of the float32 that a split is shows it."""
+    """Its splits lie between two values, so that only rows with the split's own float32 value reveal the error."""
     table = {"n": [str(i) for i in range(40)], "y": ["a", "b", "a", "b"] * 10}
     found = fit_model(RandomForestClassifier(3, random_state=0), table, "classification")
     assert found.proven().rows > 100
@@ -133,7 +133,7 @@ def test_constants_in_float32_are_caught():
 
 
 def unguarded(data):
-    """A forest that lets pass what float32 can't hold."""
+    """A forest that accepts values too large for float32."""
     graph = onnx.load_from_string(data)
     for node in graph.graph.node:
         if node.op_type == "IsInf":

@@ -1,4 +1,4 @@
-"""Random pipelines over random tables: compiled, they answer like scikit-learn, or are not used."""
+"""Random pipelines over random tables: the compiled form predicts like scikit-learn, or is not used."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_coverage")]
 @examples(60, 12)
 @given(st.data())
 def test_a_random_pipeline_over_a_random_table_answers_like_scikit_learn_or_is_not_used(tmp_path, task, data):
-    """The table is odd on purpose: what differs by rounding alone may be refused by the proof, but never be served."""
+    """The tables are unusual on purpose. The proof may refuse rounding differences, but none may be served."""
     table = data.draw(tables("classifier" if task == "classification" else "regressor"))
     names = [name for each, name in EVERY if each == task]
     prepared = data.draw(st.sampled_from(sorted(PREPARATIONS)))

@@ -1,4 +1,4 @@
-"""What is not compiled, or answers otherwise when it is, is served by scikit-learn, and says why in a sentence."""
+"""Models that can't be compiled, or predict differently when compiled, are served by scikit-learn and say why."""
 
 import numpy as np
 import pytest
@@ -50,14 +50,14 @@ def test_a_model_without_a_compiled_form_says_why(model, said, tmp_path):
 
 
 class Rounding(LinearRegression):
-    """Answers otherwise than the class that it comes from."""
+    """Predicts differently from its base class."""
 
     def predict(self, X):
         return super().predict(X).round()
 
 
 class Passing(StandardScaler):
-    """Learns nothing of what the class learns that it comes from."""
+    """Learns none of the attributes of its base class."""
 
     def fit(self, X, y=None):
         self.n_features_in_ = X.shape[1]

@@ -1,4 +1,4 @@
-"""Every line of the table of cell meanings in ML/schema/cells.py: what is learned from text, and what a cell means."""
+"""Every line of the table in ML/schema/cells.py: which kind is learned from text, and what a cell means."""
 
 import math
 
@@ -46,7 +46,7 @@ def test_numbers_that_are_not_plain_decimals_are_refused(text):
 
 @pytest.mark.parametrize("text", ["1.5\u00a0", "\u00a01.5", "\u30001.5", "\t1.5\r"])
 def test_whitespace_of_any_script_around_a_number_is_ignored(text):
-    """A non-breaking space comes with numbers copied from web pages; what is learned as a number converts as one."""
+    """Numbers copied from web pages contain non-breaking spaces. They are learned and converted as numbers."""
     assert cells.learn([text, "2"]) == ("number", ())
     assert cells.number(text) == 1.5
 
@@ -106,7 +106,7 @@ def test_a_flag_refuses_every_other_word_and_names_its_own(text):
 
 
 def test_zero_and_one_as_a_spreadsheet_writes_them_beside_gaps_are_the_same_flag():
-    """pandas turns an integer column with gaps into 0.0 and 1.0; JSON has but one number for both."""
+    """pandas turns integers with missing values into 0.0 and 1.0. In JSON, 1 and 1.0 are the same number."""
     assert [cells.flag(("0", "1"))(text) for text in ("0.0", "1.0")] == [0.0, 1.0]
 
 

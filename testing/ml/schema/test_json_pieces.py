@@ -1,4 +1,4 @@
-"""Large JSON bodies, read in pieces, are answered as if they were read whole."""
+"""Large JSON bodies that are read in pieces give the same rows as if read at once."""
 
 import json
 
@@ -24,7 +24,7 @@ LEARNED = make_parser()
 
 @pytest.fixture(autouse=True, params=[1, 100, 3000])
 def in_pieces(request, monkeypatch):
-    """Even small bodies are cut."""
+    """Split even small bodies."""
     monkeypatch.setattr(json_rows, "WHOLE", 0)
     monkeypatch.setattr(json_pieces, "PIECE", request.param)
 

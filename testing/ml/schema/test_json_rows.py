@@ -1,4 +1,4 @@
-"""The JSON body of a prediction: what is wrong is told by its place."""
+"""The JSON body of a prediction: errors name their place."""
 
 import json
 import resource

@@ -1,4 +1,4 @@
-"""A JSON body is sized up, and read, in time that grows in proportion to it, whatever is in it."""
+"""Estimating and reading a JSON body takes time in proportion to its size, for any content."""
 
 import time
 from contextlib import suppress
@@ -18,7 +18,7 @@ SHAPES = [b'"', b'\\"', b"\\", b"[", b"{", b" ", b'"\\', b'"instances" ', b'"ins
 
 
 def seconds(body):
-    """Of the processor."""
+    """Return the CPU time in seconds."""
     began = time.thread_time()
     for read in (LEARNED.parse, lambda body, most: json_size.read(body, most, 7)):
         with suppress(Invalid, TooLarge):

@@ -1,4 +1,4 @@
-"""The learned columns: what a prediction's table is checked against, and the made-up rows that show them."""
+"""The learned columns: how they check a prediction's table, and the synthetic example rows."""
 
 import math
 

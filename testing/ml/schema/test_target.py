@@ -1,4 +1,4 @@
-"""What a target column is taken for, and how its labels come back."""
+"""Which kind a target column is, and how predictions are converted back to its labels."""
 
 import numpy as np
 import pytest
@@ -83,7 +83,7 @@ def test_a_number_that_no_float_holds_is_refused_by_row(cell, task):
 
 
 def test_numbers_that_are_equal_as_floats_are_different_classes():
-    """Identifiers past 2**53 are labels like any other: two of them may not become one."""
+    """Identifiers above 2**53 are labels like any other: two of them must not become one."""
     column = ["9007199254740993", "9007199254740992"] * 3
     assert len({str(label) for label in learn(column).convert(column).tolist()}) == 2
 

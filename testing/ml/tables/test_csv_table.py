@@ -1,4 +1,4 @@
-"""Uploads of every make, read as text cells; and what is told of a file that is no table."""
+"""Uploads in many formats are read as text cells. Files that are not tables get a clear message."""
 
 import csv
 import gzip
@@ -69,7 +69,7 @@ def test_a_column_may_have_any_name_however_few_rows_follow(name, rows):
 
 
 def test_a_header_is_read_the_same_whether_one_row_follows_or_many():
-    """Names with other separators in them must not make a one-row prediction another table than the training."""
+    """Names that contain other separators must not change how a one-row file is read."""
     header, row = "length; cm; raw,width; cm,kind\n", "1,2,3\n"
     assert reading.read((header + row).encode(), MOST).header == reading.read((header + row * 9).encode(), MOST).header
 
@@ -142,14 +142,14 @@ def test_a_gzip_file_with_a_wrong_checksum_is_refused():
 
 
 def test_a_gzip_file_of_several_members_is_read_to_its_end_or_refused_but_never_cut():
-    """`cat a.gz b.gz` and bgzip make such files; gunzip gives all of it."""
+    """`cat a.gz b.gz` and bgzip create such files, and gunzip decompresses all members."""
     data = gzip.compress(b"a,b\n1,2\n") + gzip.compress(b"3,4\n")
     assert columns(data) == SIMPLE
 
 
 def test_a_gzip_file_of_many_members_takes_time_in_proportion_to_its_bytes():
     def seconds(members):
-        """Of the processor: others use the machine too."""
+        """Return the CPU time in seconds, because other processes use the machine too."""
         data = gzip.compress(b"a,b\n1,2\n") + gzip.compress(b"3,4\n") + gzip.compress(b"") * members
         started = time.thread_time()
         assert columns(data) == SIMPLE

@@ -1,4 +1,4 @@
-"""Whether a CSV has a header is told by the columns that the model learned."""
+"""The model's learned columns decide whether a CSV has a header."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What may be meant by a misspelt name: told in ten milliseconds, whatever the names are."""
+"""Suggestions for misspelt names take ten milliseconds at most, for any names."""
 
 import random
 import string

@@ -1,4 +1,4 @@
-"""Files that are no table are told what they are; a table is read in blocks, wherever these end."""
+"""Messages for files that are not tables say what they are. Tables are read in blocks of any size."""
 
 import csv
 import gzip

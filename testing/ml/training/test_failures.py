@@ -1,4 +1,4 @@
-"""Trainings that fail, or whose outcome is odd: what is kept, what is told, and that the live version goes on."""
+"""Trainings that fail or have unusual results: what is kept and reported, and that the live version stays."""
 
 import fcntl
 import json
@@ -45,7 +45,7 @@ def test_an_estimator_that_skops_can_not_save_names_the_settings_that_help(proje
 
 
 def test_a_text_column_without_a_frequent_value_suits_a_strict_encoder(project):
-    """The made-up rows must not hold a word that the pipeline never saw: OneHotEncoder refuses it by default."""
+    """Synthetic rows must not contain text that the pipeline never saw, as OneHotEncoder refuses it by default."""
     of = project(onehot=ONE_HOT)
     rows = "".join(f"{i},town{i % 30},{'ab'[i % 2]}\n" for i in range(600))
     found = of.train("onehot", "n,town,y\n" + rows)

@@ -1,4 +1,4 @@
-"""The holdout gate: versions that got worse stay back, honest retrains do not, and both are told with their numbers."""
+"""The holdout gate: worse versions are held back, honest retrains go live, and the scores are reported."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ NAMES = list("abcdef")
 
 @pytest.fixture
 def empty(tmp_path, monkeypatch):
-    """An empty store, and a way to set more."""
+    """Set up an empty store, and return a function that changes settings."""
 
     def configure(**given):
         for name, value in {"MODELS_DIR": str(tmp_path), **given}.items():
@@ -35,7 +35,7 @@ def empty(tmp_path, monkeypatch):
 
 
 def rows(count, seed):
-    """Three classes that overlap: nobody can be right about all of them."""
+    """Return rows of three overlapping classes, which no model can separate completely."""
     X, y = make_classification(count, 6, n_informative=4, n_classes=3, flip_y=0.1, class_sep=0.8, random_state=seed)
     return pd.DataFrame(X.round(4), columns=NAMES), np.array([f"k{label}" for label in y], dtype=object)
 
@@ -53,7 +53,7 @@ def held(X, y, share=0.2):
 
 
 def spoilt(X, y, seed=0):
-    """Labels of the training rows shuffled; those held out stay true."""
+    """Shuffle the labels of the training rows. Those of the held-out rows stay correct."""
     y, rest = y.copy(), np.flatnonzero(~held(X, y))
     y[rest] = np.random.default_rng(seed).permutation(y[rest])
     return y
@@ -64,7 +64,7 @@ def accuracy(model, X, y):
 
 
 def test_ten_honest_retrains_on_the_old_table_and_new_rows_all_go_live_where_a_naive_gate_stops_them(empty):
-    """Naive: on rows drawn anew from the upload, most of which the live version was fitted to."""
+    """A naive gate compares on rows drawn from the new upload, most of which the live version was fitted to."""
     empty(RUNTIME="sklearn")  # twenty trainings: none needs its compiled form
     went_live, naive = 0, 0
     for seed in range(10):
@@ -81,7 +81,7 @@ def test_ten_honest_retrains_on_the_old_table_and_new_rows_all_go_live_where_a_n
 
 
 def test_the_live_version_was_fitted_to_none_of_the_rows_that_are_compared(empty):
-    """By its own account: the rows of the old table that it was not fitted to, and those of the new upload."""
+    """Compared are rows of the old table that it was not fitted to, and rows that are new in the upload."""
     X, y = rows(400, 1)
     fitted = {tuple(row) for row in X[:250][~held(X[:250], y[:250])].to_numpy().tolist()}
     compared = {tuple(row) for row in X[held(X, y)].to_numpy().tolist()}
@@ -108,7 +108,7 @@ def test_the_tolerance_is_a_setting(empty):
 
 
 def test_a_difference_that_may_be_chance_holds_nothing_back(empty):
-    """Three rows of fourteen are 21 %, and three rows."""
+    """Three rows of fourteen are 21 %, but still only three rows."""
     for lost, told_apart in ((1, False), (3, False), (6, True)):
         right = np.arange(14) >= lost
         error = gate.standard_error(lambda chosen, right=right: float(1 - right[chosen].mean()), 14)

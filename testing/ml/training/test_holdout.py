@@ -1,4 +1,4 @@
-"""Which rows are held out: the same in every upload, about the share that was asked for, never a whole class."""
+"""Held-out rows: the same in every upload, about the requested share, and never a whole class."""
 
 import numpy as np
 import pandas as pd

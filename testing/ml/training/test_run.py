@@ -1,4 +1,4 @@
-"""The command line that trains: by hand and at start, in copies of the project as their users change them."""
+"""The training command, run by hand and at start, in copies of the project."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A model's file that somebody damaged or made: refused with a clear line, and the version before serves on."""
+"""Damaged or forged model files are refused with a clear message, and the previous version serves on."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ def server(serve: Callable[..., Server]) -> Server:
 
 @pytest.fixture(scope="module")
 def add(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], int]:
-    """Make a new version live: a copy of one that was trained once, as a training takes longer than a test."""
+    """Return a function that makes a copy of a trained version live, because training takes longer than a test."""
     store, saved = server.models_dir / "classifier", tmp_path_factory.mktemp("trained") / "version"
     trained = server.train(TABLE, "label", force="true").raise_for_status().json()["version"]
     shutil.copytree(store / str(trained), saved)
@@ -56,7 +56,7 @@ def flip_a_bit(file: Path) -> None:
 
 
 def vouched(file: Path, data: bytes) -> None:
-    """Writes the file, and its hash on the card: somebody who could write one could write both."""
+    """Write the file and its hash on the card, as an attacker who can write one can write both."""
     file.write_bytes(data)
     path = file.parent / "card.json"
     write_sealed(path, json.loads(path.read_text()) | {"sha256": sha256(data).hexdigest()})

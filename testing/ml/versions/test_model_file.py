@@ -1,4 +1,4 @@
-"""Model files: what is trusted, what is refused before any of it runs, and what the settings change."""
+"""Model files: which types are trusted, which are refused before any code runs, and what the settings change."""
 
 import hashlib
 import io
@@ -27,7 +27,7 @@ RAN: list[str] = []
 
 
 class Foreign:
-    """A class of nobody's that was trusted."""
+    """A class that neither the project nor a trusted package defines."""
 
     def __init__(self):
         self.state = "some"
@@ -39,7 +39,7 @@ class Foreign:
 
 @pytest.fixture
 def configure(monkeypatch):
-    """Sets settings for one test: `configure(ALLOW_JOBLIB="true")`."""
+    """Return a function that changes settings for one test: `configure(ALLOW_JOBLIB="true")`."""
 
     def to(**environment):
         for name, value in environment.items():
@@ -62,7 +62,7 @@ def put(folder, name, data):
 
 
 def renamed(module, name):
-    """A skops file whose object claims to be of another class, as somebody who forges one would write it."""
+    """Write a forged skops file whose object claims to be of another class."""
     source, target = zipfile.ZipFile(io.BytesIO(skops.io.dumps(SVC()))), io.BytesIO()
     state = json.loads(source.read("schema.json")) | {"__module__": module, "__class__": name}
     with zipfile.ZipFile(target, "w") as forged:

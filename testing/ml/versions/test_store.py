@@ -1,4 +1,4 @@
-"""Versions on disk: numbers, the pointer, what is kept, and what several processes see of it."""
+"""Versions on disk: numbers, the pointer, retention, and concurrent processes."""
 
 import concurrent.futures
 import subprocess
@@ -14,7 +14,7 @@ from ML.versions import files, publishing, retention, store
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """An empty store that keeps two versions."""
+    """Set up an empty store that keeps two versions."""
     monkeypatch.setenv("MODELS_DIR", str(tmp_path))
     monkeypatch.setenv("KEEP_VERSIONS", "2")
     settings.cache_clear()

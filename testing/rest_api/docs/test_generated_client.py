@@ -23,7 +23,7 @@ TABLE = "a b,class,_x,🙂,$ref,price €,price $,label\n" + "".join(
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
-    """With a model that learned odd names of every kind, so that their schemas are in the document."""
+    """Start a server with a model that learned unusual names of every kind, so that the document has their schemas."""
     server = serve(fork(odd=COPY), coverage=False, WEB_CONCURRENCY="1")
     server.train(TABLE, "label", model="odd").raise_for_status()
     return server
@@ -39,7 +39,7 @@ def in_code(name: str) -> str:
 
 
 def test_the_generator_skips_nothing_but_bodies_that_it_can_not_write(client: Any) -> None:
-    """It writes JSON and forms; /invocations takes CSV and JSON Lines besides."""
+    """The generator supports JSON and forms. /invocations also accepts CSV and JSON Lines."""
     warnings = re.findall(r"WARNING (.+)\n+(.+)", client["output"])
     assert warnings, client["output"]
     for place, why in warnings:

@@ -18,7 +18,7 @@ TABLE = "height,colour,kind\n" + "".join(f"{1000 + i},{'red' if i % 3 else 'blue
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    """A server with nothing but its samples."""
+    """Start a server with only the sample models."""
     return serve()
 
 
@@ -79,7 +79,7 @@ SECRET = "salary,project,hired,remote,outcome\n" + "".join(
 
 
 def learned_words(server: Server) -> list[str]:
-    """What the live version knows of its data, as JSON: examples, the words of flags, labels."""
+    """Return the values that the live version learned from its data as JSON: examples, words of flags, labels."""
     card = server.client.get("/models/classifier").json()["live"]
     values: list[Any] = [*card["target"]["classes"]]
     for column in card["features"]["columns"]:
@@ -162,7 +162,7 @@ def test_each_worker_gives_the_same_bytes_and_tag_until_another_version_is_live(
 
 
 def processor_ms(server: Server) -> float:
-    """Milliseconds of a processor that the workers have used."""
+    """Return the CPU time of the workers in milliseconds."""
     master = server.process.pid
     children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
     stats = [Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split() for child in children]
@@ -170,7 +170,7 @@ def processor_ms(server: Server) -> float:
 
 
 def test_the_thousandth_reader_costs_a_fraction_of_the_first(serve: Callable[..., Server]) -> None:
-    """It was rendered for each: 7 ms of a processor with the samples alone, without credentials."""
+    """Rendering the document for each request took 7 ms of CPU time with only the samples."""
     server = serve(WEB_CONCURRENCY="1")
     with httpx.Client(base_url=server.url) as client:
         client.get("/openapi.json")

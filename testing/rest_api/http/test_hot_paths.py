@@ -1,4 +1,4 @@
-"""The short way to the hot routes keeps every promise of the long one."""
+"""Hot routes behave exactly as they would behind the whole application."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Multipart forms, as httpx makes them and as nobody should."""
+"""Multipart forms, both as httpx sends them and malformed."""
 
 import time
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Answers in the type that the Accept header asks for: JSON, CSV, or a refusal in words."""
+"""Answers have the type that the Accept header requests: JSON, CSV, or a refusal with a message."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The Prefer header as RFC 7240 has it."""
+"""The Prefer header, as RFC 7240 defines it."""
 
 import pytest
 

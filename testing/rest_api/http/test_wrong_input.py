@@ -1,4 +1,4 @@
-"""Wrong input: a true status, a message that says where and what to do, and nothing changed."""
+"""Wrong input gets the right status and a message with the place and the remedy, and changes nothing."""
 
 from typing import Any
 
@@ -16,20 +16,20 @@ def rows(count: int, line: str = "{i},{i},{c}\n") -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def trained(server: Server, iris: str) -> int:
-    """The version that has to stay live, whatever is sent."""
+    """Return the version that must stay live for all requests."""
     return int(server.train(iris, "species").json()["version"])
 
 
 @pytest.fixture(autouse=True)
 def unchanged(server: Server, trained: int) -> Any:
-    """Every wrong input leaves the live version alone."""
+    """Check that no wrong input changes the live version."""
     yield
     assert server.client.get("/models/classifier").json()["live"]["version"] == trained
     assert server.predict([ROW]).json()["model_version"] == trained
 
 
 def messages(answer: Any, status: int = 422) -> str:
-    """All that the answer says, for a person to read."""
+    """Return the messages of the answer as text."""
     assert answer.status_code == status, answer.text
     detail = answer.json()["detail"]
     return detail if isinstance(detail, str) else "\n".join(f"{e['loc']} {e['msg']}" for e in detail)

@@ -1,4 +1,4 @@
-"""CSV and JSON mean the same by the one table of cell meanings: every line of it, for objects and for arrays."""
+"""CSV and JSON values have the same meaning, for every line of the table of cell meanings, as objects and arrays."""
 
 import csv
 import io
@@ -48,7 +48,7 @@ def test_a_cell_means_the_same_in_csv_and_in_json(name, cell, value):
 
 @pytest.mark.parametrize("value", [None, ""])
 def test_missing_text_reaches_the_pipeline_as_nan_never_as_none(value):
-    """An encoder takes None and NaN for two different categories, so the answer would depend on the wire."""
+    """An encoder treats None and NaN as different categories, so predictions would depend on the format."""
     found = frame([ROW | {"nation": value}])["nation"][0]
     assert isinstance(found, float) and found != found
 

@@ -1,4 +1,4 @@
-"""Made-up bytes sent to the real server: whatever they are, they are refused in words and with the right status."""
+"""Random bytes sent to the real server are refused with a message and the right status."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""application/x-npy, both ways: NumPy's arrays, of which nothing is unpickled."""
+"""NumPy arrays as application/x-npy in requests and answers. Nothing is unpickled."""
 
 import io
 import json
@@ -32,7 +32,7 @@ def saved(array: Any, **options: Any) -> bytes:
 
 
 def raw(header: str, data: bytes = b"", version: bytes = b"\x01\x00") -> bytes:
-    """A file with a header of one's own."""
+    """Return an .npy file with the given header."""
     size = len(header.encode()).to_bytes(2 if version[0] == 1 else 4, "little")
     return b"\x93NUMPY" + version + size + header.encode() + data
 

@@ -1,4 +1,4 @@
-"""KServe's V1 protocol by plain HTTP; its own client asks in test_clients.py."""
+"""KServe's V1 protocol in plain HTTP. Its own client is tested in test_clients.py."""
 
 import json
 from collections.abc import Callable

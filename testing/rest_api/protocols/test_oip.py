@@ -1,4 +1,4 @@
-"""The Open Inference Protocol by plain HTTP; other people's clients ask in test_clients.py."""
+"""The Open Inference Protocol in plain HTTP. Third-party clients are tested in test_clients.py."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Null is what clients write for what they leave unset; and further requests as the peers' clients send them."""
+"""Null means unset, as clients write it. Further requests in the form that other servers' clients send."""
 
 import json
 from base64 import b64encode

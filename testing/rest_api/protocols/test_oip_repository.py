@@ -1,4 +1,4 @@
-"""The model repository of the Open Inference Protocol: who may load, and what comes of it."""
+"""The model repository of the Open Inference Protocol: who may load models, and what loading does."""
 
 from collections.abc import Callable
 

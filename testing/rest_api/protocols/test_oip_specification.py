@@ -1,4 +1,4 @@
-"""Requests and answers are those of the Open Inference Protocol's published OpenAPI document."""
+"""Requests and answers match the published OpenAPI document of the Open Inference Protocol."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the Open Inference Protocol refuses, and how it says so."""
+"""Requests that the Open Inference Protocol refuses, and their messages."""
 
 import json
 from collections.abc import Callable

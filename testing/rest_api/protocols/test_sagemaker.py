@@ -57,7 +57,7 @@ def server(serve: Callable[..., Server]) -> Server:
 
 
 def invoke(server: Server, kind: str, body: str | bytes, accept: str | None = None) -> httpx.Response:
-    """As SageMaker calls: without credentials."""
+    """Send a request as SageMaker does, without credentials."""
     headers = {"content-type": kind} | ({"accept": accept} if accept else {})
     return httpx.post(f"{server.url}/invocations", content=body, headers=headers)
 
@@ -173,7 +173,7 @@ def test_boto3_asks_for_every_kind_of_rows(server: Server) -> None:
 
 
 def train(tmp_path: Path, tables: dict[str, str], channel: str = "training", **hyperparameters: str) -> Path:
-    """Runs `train` with these files in the channel's folder; the root of SageMaker's folders."""
+    """Run `train` with these files in the channel's folder, and return the root of SageMaker's folders."""
     data, config = tmp_path / "input" / "data", tmp_path / "input" / "config"
     for name, text in tables.items():
         (data / channel / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Tensors to values and back, and what is no tensor: refused, whatever it is, before memory is taken for it."""
+"""Tensors are converted to values and back. Invalid tensors are refused before memory is allocated."""
 
 import json
 import math
@@ -194,7 +194,7 @@ requests = st.fixed_dictionaries(
 @given(requests, st.binary(max_size=80), st.sampled_from(sorted(MODELS)), st.booleans())
 @examples(1500, 3000)
 def test_any_bytes_are_parsed_or_refused(request: Any, raw: bytes, model: str, announced: bool) -> None:
-    """Rows that fit the schema, or a Problem in words; no other exception."""
+    """Any tensors give rows that fit the schema, or a Problem with a message. There is no other exception."""
     text = json.dumps(request).encode()
     try:
         found = infer_request.parse(MODELS[model], text + raw, len(text) if announced else None, ROWS)

@@ -1,6 +1,8 @@
 """Vertex AI: its variables decide port, routes and store."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx2 as httpx
 import pytest
@@ -14,14 +16,14 @@ ROUTES = [(OWN, f"{OWN}:predict"), ("/health/ready", "/predict"), ("/ping", "/in
 
 
 @pytest.fixture(scope="module")
-def store(serve: Callable[..., Server]) -> str:
-    """The samples, trained once."""
-    return str(serve(WEB_CONCURRENCY="1").models_dir)
+def store(sample_store: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a store with the trained samples."""
+    return str(shutil.copytree(sample_store, tmp_path_factory.mktemp("store") / "models"))
 
 
 @pytest.fixture(scope="module", params=ROUTES, ids=[predict for _, predict in ROUTES])
 def server(serve: Callable[..., Server], store: str, request: pytest.FixtureRequest) -> Server:
-    """One on routes of its own, and on routes that there are."""
+    """Start a server with new routes, or with existing ones."""
     health, predict = request.param
     return serve(
         WEB_CONCURRENCY="1",

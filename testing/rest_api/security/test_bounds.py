@@ -1,4 +1,4 @@
-"""A body of MAX_BODY_MB, whatever is in it, costs at most six times as much memory, and time in proportion."""
+"""A body of MAX_BODY_MB with any content takes at most six times as much memory, and proportional time."""
 
 import gzip
 import subprocess
@@ -44,7 +44,7 @@ def cpu(process: Path) -> float:
 
 
 def filled(unit: bytes, start: bytes = b"", end: bytes = b"") -> bytes:
-    """A body of about 20 MB that repeats `unit`."""
+    """Return a body of about 20 MB that repeats `unit`."""
     return start + unit * ((SIZE - len(start) - len(end)) // len(unit)) + end
 
 
@@ -53,7 +53,7 @@ def rows(unit: bytes) -> bytes:
 
 
 def cost(server: Server, path: str, body: bytes, kind: str) -> tuple[int, int, float, str]:
-    """Status, bytes and seconds of the worker, and the answer."""
+    """Return the status, the worker's additional memory in bytes and CPU time in seconds, and the answer."""
     process = worker(server)
     before, started = memory(process, "VmRSS"), cpu(process)
     (process / "clear_refs").write_text("5")
@@ -119,7 +119,7 @@ FEW = b'{"instances": [[1,1,1,1]], "parameters": {'
 
 
 def keys(size: int) -> bytes:
-    """Members of an object, of at most this many bytes."""
+    """Return members of a JSON object, of at most this many bytes."""
     return b",".join(b'"%x":1' % i for i in range(1_700_000))[:size].rpartition(b",")[0]
 
 
@@ -197,7 +197,7 @@ def test_a_table_of_80_000_columns_is_refused_within_a_second(server: Server) ->
 
 @pytest.mark.parametrize("text", [b'"', b'\\"', b"\\", b"[", b" ", b'"[",', b'"a"]'], ids=repr)
 def test_a_small_packed_body_stalls_no_worker(server: Server, text: bytes) -> None:
-    """Repeated, each of these fits into a few kilobytes of gzip."""
+    """Repeated, each of these compresses to a few kilobytes."""
     for start in (b'{"instances": ["', b'{"inputs": ["', b'["'):
         body = filled(text, start)
         for path in ("/predict", "/invocations", "/v2/models/classifier/infer"):

@@ -1,4 +1,4 @@
-"""Guessing passwords: 20 wrong ones a minute from one address, over all workers. Other clients are unharmed."""
+"""Guessing passwords: 20 wrong ones a minute from one address, counted over all workers. Others are not affected."""
 
 import asyncio
 import json
@@ -31,12 +31,12 @@ MINUTE = WINDOW / 1000
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    """Two workers that trust proxies on this machine's usual address and in one of its networks."""
+    """Start two workers that trust proxies on 127.0.0.1 and in one loopback network."""
     return serve(WEB_CONCURRENCY="2", FORWARDED_ALLOW_IPS="127.0.0.1,127.77.0.0/16")
 
 
 def request(password: str | None, path: str = "/models", *more: str) -> bytes:
-    """A prediction where the path is that, else a GET."""
+    """Send a prediction if the path is that of a prediction, otherwise a GET."""
     head = [f"GET {path} HTTP/1.1"]
     if path == "/predict":
         head = ["POST /predict HTTP/1.1", "Content-Type: application/json", f"Content-Length: {len(BODY)}"]
@@ -47,7 +47,7 @@ def request(password: str | None, path: str = "/models", *more: str) -> bytes:
 
 
 class Caller:
-    """A connection of its own from an address of the loopback."""
+    """Return a client on a new connection from this loopback address."""
 
     def __init__(self, server: Server, address: str) -> None:
         self.sock = socket.create_connection(("127.0.0.1", server.port), 30, source_address=(address, 0))
@@ -71,13 +71,13 @@ class Caller:
 
 
 def ask(server: Server, address: str, password: str | None, path: str = "/models", *more: str) -> int:
-    """The status that a new connection gets."""
+    """Return the status of a request on a new connection."""
     with Caller(server, address) as caller:
         return caller.ask(password, path, *more)
 
 
 def guess(server: Server, address: str, times: int, path: str = "/models", *more: str) -> list[int]:
-    """The statuses of so many wrong passwords, each on a connection of its own, all at once; `{n}` is its number."""
+    """Return the statuses of concurrent wrong passwords, each on a new connection. `{n}` is replaced by its number."""
     with ExitStack() as stack:
         callers = [stack.enter_context(Caller(server, address)) for _ in range(times)]
         for n, caller in enumerate(callers):
@@ -201,7 +201,7 @@ def test_a_browser_is_still_asked_for_the_password(server: Server) -> None:
 
 
 def through_the_guard(connection: dict[str, Any], password: str, *more: tuple[bytes, bytes]) -> int:
-    """The status that the guard gives a request on this connection, 200 where it lets it pass."""
+    """Return the status that the guard gives a request on this connection, or 200 if the request passes."""
     return asyncio.run(_through(connection, password, list(more)))
 
 
@@ -222,7 +222,7 @@ async def _through(connection: dict[str, Any], password: str, more: list[tuple[b
 
 
 async def passed(scope: Scope, receive: Receive, send: Send) -> None:
-    """What is behind the guard."""
+    """The application behind the guard."""
 
 
 SETTINGS = Settings(service_pass=SecretStr(PASSWORD), forwarded_allow_ips=("192.0.2.1",))

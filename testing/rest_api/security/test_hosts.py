@@ -1,4 +1,4 @@
-"""The Host header: a page's own name that points here (DNS rebinding) is refused on every route."""
+"""The Host header: a foreign name that resolves to this server (DNS rebinding) is refused on every route."""
 
 import socket
 from collections.abc import Callable
@@ -77,7 +77,7 @@ def everybody(serve: Callable[..., Server]) -> Server:
 
 @pytest.fixture(scope="module")
 def named(serve: Callable[..., Server]) -> Server:
-    """A server for everybody with names; the last is an address."""
+    """Start a server on all addresses with these allowed names. The last one is an address."""
     names = "api.example.org, .Inner.example,*.apps.example,[2001:db8::7]"
     return serve(HOST="0.0.0.0", ALLOWED_HOSTS=names, BOOTSTRAP="false", WEB_CONCURRENCY="1")
 

@@ -1,4 +1,4 @@
-"""Every route of the app, asked with no, wrong and lesser credentials: refused before the body, or meant to be open."""
+"""Every route with no, wrong and predict-only credentials: refused before the body, or public on purpose."""
 
 import base64
 import itertools
@@ -26,7 +26,7 @@ TRAINER = {
 
 
 def every_route() -> set[str]:
-    """Each method of each path, as `GET /models/{model}`."""
+    """Return every method of every path, as `GET /models/{model}`."""
     found = set()
     for route in app.routes:
         if isinstance(route, Mount):
@@ -39,7 +39,7 @@ def every_route() -> set[str]:
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    """One with both users."""
+    """Start a server with both users."""
     return serve(PREDICT_USER="reader", PREDICT_PASS=LESSER)
 
 
@@ -48,7 +48,7 @@ ADDRESSES = (f"127.1.{n // 250}.{n % 250 + 1}" for n in itertools.count())
 
 
 def status(server: Server, route: str, user: str, password: str) -> int:
-    """The status of a request that announces a body of a megabyte and sends none of it."""
+    """Return the status of a request that announces a body of one megabyte and sends none of it."""
     method, path = route.format(model="classifier", version=999).split(" ")
     token = base64.b64encode(f"{user}:{password}".encode()).decode()
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {token}\r\n" + (

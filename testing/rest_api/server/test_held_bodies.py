@@ -1,4 +1,4 @@
-"""The bytes of bodies that a worker keeps are bounded, whether they are on their way, parsed or packed."""
+"""The bytes of bodies that a worker holds are bounded: while they arrive, while parsed and while compressed."""
 
 import asyncio
 import gzip
@@ -33,7 +33,7 @@ def server(serve: Callable[..., Server]) -> Server:
 
 
 def peak(server: Server, reset: bool = False) -> int:
-    """The most bytes that the worker had in memory, since the last reset."""
+    """Return the worker's peak memory since the last reset, in bytes."""
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     process = Path(f"/proc/{children[0]}")
     if reset:
@@ -43,7 +43,7 @@ def peak(server: Server, reset: bool = False) -> int:
 
 
 def rows(size: int) -> bytes:
-    """A JSON body of about this many bytes."""
+    """Return a JSON body of about this many bytes."""
     return b'{"instances":[' + b",".join([ROW] * (size // (len(ROW) + 1))) + b"]}"
 
 
@@ -150,7 +150,7 @@ def test_a_gzipped_table_is_parsed_as_the_large_one_that_it_may_be() -> None:
 
 @pytest.mark.exclusive
 def test_concurrent_uploads_are_accepted_up_to_the_limit(server: Server) -> None:
-    """Who is refused makes room at once: those who send at this moment need not be refused too."""
+    """A refused upload makes room at once, so that concurrent uploads are not refused as well."""
     head = f"POST /predict HTTP/1.1\r\n{AUTH}Content-Type: application/json\r\nContent-Length: {20 * MB}\r\n\r\n"
     found, together = Counter[str](), threading.Barrier(24)
 
@@ -193,7 +193,7 @@ def score(model, X, y): return {{"r2": 1.0}}
 
 @pytest.fixture(scope="module")
 def small(serve: Callable[..., Server], fork: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """A server that keeps 4 MB, with estimators whose training lasts until the file `end` is there."""
+    """Start a server that holds at most 4 MB. Its estimators train until the file `end` exists."""
     end = str(tmp_path_factory.mktemp("sleepy") / "end")
     project = fork(**{f"sleepy{number}": SLEEPY.format(file=end) for number in range(4)})
     server = serve(project, WEB_CONCURRENCY="1", MAX_BODY_MB="1", READ_TIMEOUT="20")
@@ -243,7 +243,7 @@ def test_a_client_with_cached_headers_gets_the_full_error_message_too(small: Ser
 
 
 def answered(sock: socket.socket) -> bytes:
-    """A whole answer."""
+    """Read a complete answer and return its headers."""
     found = b""
     while b"\r\n\r\n" not in found:
         found += sock.recv(65536)
@@ -255,7 +255,7 @@ def answered(sock: socket.socket) -> bytes:
 
 
 def test_slow_uploads_make_room_within_read_timeout(server: Server) -> None:
-    """Each holds what it has sent for READ_TIMEOUT at most."""
+    """Each upload holds what it has sent for READ_TIMEOUT at most."""
     head = f"POST /predict HTTP/1.1\r\n{AUTH}Content-Type: application/json\r\nContent-Length: {20 * MB}\r\n\r\n"
     with ExitStack() as stack:
         for _ in range(5):

@@ -1,4 +1,4 @@
-"""What HTTP (RFC 9110, 9112) forbids is refused and the connection closed: no proxy can read it differently."""
+"""Requests that HTTP (RFC 9110, 9112) forbids are refused and the connection closed, to prevent request smuggling."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def post(*headers: str, line: str = "POST /predict HTTP/1.1", host: str = HOST) 
 
 
 def talk(server: Server, *parts: str | bytes) -> list[bytes]:
-    """Send these, and read until the server closes; the answers, or 'open' at the end if it keeps the connection."""
+    """Send these bytes and read until the server closes. Return the answers, and 'open' last if it doesn't close."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
         found = b""
         with suppress(ConnectionError):
@@ -99,7 +99,7 @@ def test_a_refusal_comes_after_the_answers_to_the_requests_before(server: Server
 
 
 def test_trailers_are_not_headers(server: Server) -> None:
-    """Neither credentials nor a content type, however the stream is cut."""
+    """Trailers change neither credentials nor content type, wherever the stream is split."""
     trailers = f"{CREDENTIALS}Content-Type: application/json\r\n\r\n"
     for cut in (0, 10, len(CHUNKS) - 1):
         request = post(CHUNKED) + CHUNKS[:cut]
@@ -122,7 +122,7 @@ def test_a_flood_of_chunk_extensions_is_cut_off(server: Server) -> None:
 
 
 def _peak_growth(server: Server, begin: str, flood: bytes, times: int) -> int:
-    """Send a flood of 40 MB; the status of the answer. Fails if much of it is read, or the worker grows by 20 MB."""
+    """Send 40 MB and return the status. Fails if the server reads much of it, or the worker grows by 20 MB."""
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     memory = Path(f"/proc/{children[0]}/statm")
     before, sent, answer = int(memory.read_text().split()[1]), 0, b""

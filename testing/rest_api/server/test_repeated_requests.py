@@ -1,4 +1,4 @@
-"""Requests whose heads came before are not parsed again, and are answered as if they were."""
+"""Repeated request headers are not parsed again, and get the same answers as if they were."""
 
 import json
 import random
@@ -45,7 +45,7 @@ def chunked(rows: int) -> bytes:
 
 
 class Answers:
-    """What comes back over a connection, one answer after the other."""
+    """Return the answers on a connection, one after another."""
 
     def __init__(self, wire: socket.socket) -> None:
         self.wire, self.rest = wire, b""

@@ -1,4 +1,4 @@
-"""What goes over the wire: an answer in one piece, answers in order, and nothing lost when a connection closes."""
+"""Answers are written in one piece and in order, and none is lost when a connection closes."""
 
 import json
 import socket

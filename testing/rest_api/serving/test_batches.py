@@ -1,4 +1,4 @@
-"""Callers share calls of the model and nothing else, through the real server."""
+"""Callers share calls of the model and nothing else, tested through the real server."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_info
 
 
 class Echo:
-    """Answers each row with its own number; some rows it can't stand, and one takes its time."""
+    """Returns each row's own number. Some rows raise an error, and one is slow."""
 
     def fit(self, X, y):
         return self
@@ -51,7 +51,7 @@ TABLE = "number,y\n" + "".join(f"{i},{i}.5\n" for i in range(50))
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
-    """One worker, small batches; models that echo, one whose answers depend on the neighbours, one that tells where."""
+    """Start one worker with small batches. Models return their input, depend on other rows, or report their thread."""
     where = "(number == -5) & (threading.current_thread() is threading.main_thread())"
     threads = "number * 0 + max([pool['num_threads'] for pool in threadpool_info()])"
     answers = {"echo": "number", "slow": "number", "mean": "number - number.mean()", "where": where, "threads": threads}
@@ -65,7 +65,7 @@ def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
 
 @pytest.fixture(params=["echo", "slow"])
 def model(request: pytest.FixtureRequest) -> str:
-    """One that is quick enough for the event loop, and one that is not."""
+    """Return a model that is quick enough for the event loop, and one that is not."""
     return request.param
 
 

@@ -1,4 +1,4 @@
-"""How calls of a model follow each other, by the queues themselves: what no client can see, or not in time."""
+"""The order of a model's calls, tested on the queues directly, where a client can't observe it."""
 
 import asyncio
 import threading
@@ -18,7 +18,7 @@ from rest_api.serving.batches import Batches
 
 
 class Echo:
-    """Answers each row with its number; some it can't stand, and it knows where it was called."""
+    """Returns each row's number, fails for some rows, and records the calling thread."""
 
     def __init__(self) -> None:
         self.calls: list[bool] = []

@@ -1,4 +1,4 @@
-"""Compiled versions under many callers: each gets its own answer, also while the version is swapped."""
+"""Compiled versions with many callers: each gets its own answer, also while the version changes."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def csv(table: dict[str, list[str]]) -> str:
 
 
 def row(place: int) -> dict[str, Any]:
-    """A row of its own for each caller; some with gaps and unknown words."""
+    """Return a different row for each caller, some with missing values and unknown text."""
     town = ["Bonn", "Oslo", "Rome", "Ulm", None, "Atlantis"][place % 6]
     age = None if place % 5 == 0 else 20 + place / 10
     shared = {"rooms": place % 5, "vip": place % 2 == 0, "since": "2013-02-11", "grade": "abc"[place % 3]}
@@ -32,7 +32,7 @@ def row(place: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    """One worker, small batches; two versions, both compiled, that answer differently."""
+    """Start one worker with small batches and two compiled versions that predict differently."""
     server = serve(coverage=False, BOOTSTRAP="false", WEB_CONCURRENCY="1", BATCH_MAX_ROWS="64")
     for seed in (0, 1):
         server.train(csv(people(150, seed=seed)), "y", force="true").raise_for_status()

@@ -1,4 +1,4 @@
-"""Compiled versions behind the server: what is loaded, what is refused, and when scikit-learn answers instead."""
+"""Compiled versions in the server: what is loaded, what is refused, and when scikit-learn predicts instead."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ def alike(a: Any, b: Any) -> bool:
 
 
 def answers(server: Server, version: int) -> list[Any]:
-    """Predictions and probabilities of JSON rows, and of the table."""
+    """Return predictions and probabilities of JSON rows and of the table."""
     by_json = server.predict(ROWS, probabilities=True)
     by_csv = server.predict_csv(CSV, probabilities="true")
     assert [by_json.status_code, by_csv.status_code] == [200, 200], by_json.text + by_csv.text
@@ -42,7 +42,7 @@ def answers(server: Server, version: int) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    """One worker, whose first version is compiled."""
+    """Start one worker whose first version is compiled."""
     server = serve(BOOTSTRAP="false", WEB_CONCURRENCY="1", KEEP_VERSIONS="20")
     trained = server.train(CSV, "y")
     assert trained.status_code == 200, trained.text
@@ -51,12 +51,12 @@ def server(serve: Callable[..., Server]) -> Server:
 
 @pytest.fixture(scope="module")
 def compiled(server: Server) -> list[Any]:
-    """What the compiled version answers."""
+    """Return the answers of the compiled version."""
     return answers(server, 1)
 
 
 def copied(server: Server, change: Callable[[Path, dict[str, Any]], None]) -> int:
-    """The number of a copy of the first version in which something was changed."""
+    """Copy the first version, change the copy, make it live, and return its number."""
     store = server.models_dir / "classifier"
     number = max(int(path.name) for path in store.iterdir() if path.name.isdigit()) + 1
     shutil.copytree(store / "1", store / str(number))
@@ -105,7 +105,7 @@ def no_graph(folder: Path, card: dict[str, Any]) -> None:
 
 
 def another_answer(folder: Path, card: dict[str, Any]) -> None:
-    """Its labels are swapped, so that the check rows of the card tell."""
+    """Swap the labels, so that the card's check rows reveal the change."""
     import onnx
     from onnx import numpy_helper
 

@@ -1,4 +1,4 @@
-"""As many predictions as rows, each that of its own row: any size, route, speed of the model and neighbours."""
+"""Every row gets its own prediction, for any size, route, model speed and concurrent callers."""
 
 import asyncio
 import random
@@ -42,7 +42,7 @@ def test_every_row_has_its_prediction_by_the_routes_of_the_default_model(server:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_every_row_has_its_prediction_beside_other_callers(server: Server, seed: int) -> None:
-    """Sizes from 1 to 50,000, most of them small or around the size of a batch, by all routes and models at once."""
+    """Sizes from 1 to 50,000, most of them small or about the size of a batch, on all routes and models at once."""
     draw = random.Random(seed)
 
     def size() -> int:

@@ -1,4 +1,4 @@
-"""/metrics counts what happened, over all workers and their restarts; the dashboard asks for what is there."""
+"""/metrics counts over all workers and their restarts, and the dashboard queries existing metrics."""
 
 import json
 import os
@@ -28,25 +28,25 @@ QUERIES = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    """Three workers of their own: what they count is told."""
+    """Start a server of its own with three workers, because tests check its counts."""
     return serve(WEB_CONCURRENCY="3")
 
 
 def read(server: Server) -> dict[tuple[str, ...], float]:
-    """Values by the sample's name and its labels, each as `label=value`, in their order."""
+    """Return the values by the sample's name and labels, written as `label=value`."""
     text = server.client.get("/metrics").raise_for_status().text
     samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
     return {(s.name, *(f"{k}={v}" for k, v in sorted(s.labels.items()))): s.value for s in samples}
 
 
 def predict(server: Server, rows: int = 1, model: str = "classifier") -> int:
-    """The status of a prediction on a connection of its own, so that any worker may answer."""
+    """Return the status of a prediction on a new connection, so that any worker may answer."""
     body = {"instances": [ROW] * rows}
     return httpx.post(f"{server.url}/models/{model}/predict", json=body, auth=(USER, PASSWORD)).status_code
 
 
 def grows(server: Server, *key: str, by: float, since: dict[tuple[str, ...], float]) -> bool:
-    """Whether it grows by so much, and stays there: the other workers hand on what they counted a little later."""
+    """Return whether the value grows by this much and stays there. Other workers report their counts a little later."""
     return eventually(lambda: read(server).get(key, 0) - since.get(key, 0) == by)
 
 
@@ -150,7 +150,7 @@ def test_the_files_go_with_the_server(serve: Callable[..., Server]) -> None:
 
 
 def asked_for(query: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Names and label conditions of all vectors in a query, once it is parsed; Grafana puts in a range."""
+    """Return the names and label conditions of all vectors in a query. Grafana's range variable is replaced."""
     text = promql.parse(query.replace("$__rate_interval", "1m")).prettify()
     for name, labels in re.findall(r"(fast_ml_\w+)(?:{([^}]*)})?", text):
         yield name, re.findall(r'(\w+)\s*(?:=~|!=|!~|=)\s*"([^"]*)"', labels)
@@ -158,7 +158,7 @@ def asked_for(query: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
 
 @pytest.fixture(scope="module")
 def samples(server: Server, iris: str) -> dict[str, list[dict[str, str]]]:
-    """The labels of all samples, after something of each kind has happened."""
+    """Return the labels of all samples after each kind of event has happened."""
     server.train(iris, "species").raise_for_status()
     httpx.get(f"{server.url}/models")
     predict(server)

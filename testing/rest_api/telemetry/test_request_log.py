@@ -1,4 +1,4 @@
-"""Log lines: one a request, with what an operator looks for and nothing that must not be there."""
+"""Log lines: one per request, with what an operator needs and no secrets."""
 
 import json
 import re
@@ -15,7 +15,7 @@ LINE = re.compile(
 
 
 def lines(file: Path, text: str, times: int = 1) -> str:
-    """The file once it has the text so often: lines are written a turn of the event loop after the answer."""
+    """Return the file's text once it has the text this often. Lines are written shortly after the answer."""
     eventually(lambda: file.read_text().count(text) >= times)
     return file.read_text()
 

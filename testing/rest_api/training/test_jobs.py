@@ -1,4 +1,4 @@
-"""Trainings as jobs: answered before they end, seen and stopped from any worker, ended by nothing but themselves."""
+"""Trainings as jobs: answered before they end, visible and stoppable from any worker, and not stopped by accident."""
 
 import contextlib
 import fcntl
@@ -19,7 +19,7 @@ ASYNC = {"Prefer": "respond-async"}
 
 
 def table(seconds: float, seed: int = 0) -> str:
-    """Trains for so many seconds."""
+    """Return a table whose training takes this many seconds."""
     return "seconds,x,y\n" + "".join(f"{seconds},{i + seed},{'aab'[i % 3]}\n" for i in range(60))
 
 
@@ -46,7 +46,7 @@ def live(server: Server) -> int:
 
 
 def trainer(server: Server) -> int:
-    """The process in training."""
+    """Return the process id of the training."""
     return int((server.models_dir / "slow" / "training").read_text().split()[1])
 
 
@@ -56,7 +56,7 @@ def workers(server: Server) -> list[int]:
 
 
 def fits(server: Server) -> bool:
-    """Whether the newest version is in training, and its model in the fit."""
+    """Return whether the newest version is training and in the stage fit."""
     newest = server.client.get("/models/slow/versions").json()[0]
     return bool((newest["status"], newest["stage"]) == ("training", "fit"))
 
@@ -67,7 +67,7 @@ def files(server: Server, version: int) -> list[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def first(server: Server) -> int:
-    """A version to serve meanwhile."""
+    """Train a version that serves during the tests."""
     return int(server.train(table(0), "y").json()["version"])
 
 
@@ -154,7 +154,7 @@ def test_a_training_is_stopped_from_any_worker_and_its_card_says_so(server: Serv
 
 
 def test_only_the_process_that_trains_is_stopped(server: Server) -> None:
-    """The number in the lock's file is another process's by now: that one lives on, and the training ends itself."""
+    """If the lock's file names another process, that process is not stopped, and the training ends itself."""
     version = begin(server, 60).json()["version"]
     assert eventually(lambda: card(server, version)["stage"] == "fit", 30)
     lock, pid = server.models_dir / "slow" / "training", trainer(server)
