@@ -65,6 +65,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the files, keep the order of tests within each, and mark the slow tests."""
     measuring = {item.path for item in items if item.get_closest_marker("exclusive")}
