@@ -56,6 +56,7 @@ def folded(title: str) -> str:
     return re.sub(r"[\W_]", "", title).casefold()
 
 
+@pytest.mark.slow
 def test_it_is_sound_for_every_choice_of_protocols() -> None:
     command = [sys.executable, str(ROOT / "testing/support/openapi_documents.py")]
     run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})

@@ -210,6 +210,7 @@ def test_a_worker_loads_a_compiled_model_without_scikit_learns_form_of_it_and_wi
     assert found == "Compiled False True\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "why"), [("onnx", "It can't be compiled without onnx"), ("onnxruntime", "It can't be run: ")]
 )
