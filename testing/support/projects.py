@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
+from exclusive import common, locked
 
 PLAIN = '''
 class Plain:
@@ -73,6 +75,17 @@ class Project:
     def train(self, model, csv, **environment):
         (self.folder / "table.csv").write_text(csv)
         return self.command(model, "table.csv", "y", **environment)
+
+    def add_version(self):
+        """Add version 1 of the classifier, as a training makes it. It is trained once and then copied."""
+        saved = common() / "classifier"
+        with locked(common() / "classifier.lock"):
+            if not saved.exists():
+                trained = self.train("classifier", table())
+                assert trained.returncode == 0, trained.stderr
+                shutil.copytree(self.store / "classifier", saved)
+                return
+        shutil.copytree(saved, self.store / "classifier")
 
     def card(self, model, version):
         return json.loads((self.store / model / str(version) / "card.json").read_text())
