@@ -23,7 +23,7 @@ def measured(system: str, rates: list[float], shape: str = "row") -> Rows:
     ]
 
 
-def found(rows: Rows) -> dict[str, Any]:
+def figures(rows: Rows) -> dict[str, Any]:
     """Return every figure that can be computed from these measurements."""
     return {each.measure: each for each in ratios({"measured": rows}) if each.found}
 
@@ -45,16 +45,16 @@ def test_every_part_of_the_plan_was_measured_for_every_system_or_has_a_reason() 
 
 def test_a_ratio_is_taken_round_by_round_against_the_best_of_the_others() -> None:
     rows = measured("fast-ml", [100, 50, 90]) + measured("LitServe", [10, 1, 9]) + measured("BentoML", [5, 5, 10])
-    ratio = found(rows)["JSON row, SVC, 32 connections: requests/s vs the best peer"]
+    ratio = figures(rows)["JSON row, SVC, 32 connections: requests/s vs the best peer"]
     assert tuple(ratio.found) == (10, 9, 10) and ratio.reached
-    p99 = found(rows)["p99 of the same vs the lowest p99 of a peer"]
+    p99 = figures(rows)["p99 of the same vs the lowest p99 of a peer"]
     assert round(p99.found.median, 3) == 0.1 and p99.reached
-    assert not found(rows + measured("Ray Serve", [100, 50, 90]))[ratio.measure].reached
+    assert not figures(rows + measured("Ray Serve", [100, 50, 90]))[ratio.measure].reached
 
 
 def test_binary_tensors_are_compared_with_the_json_of_a_server_that_knows_no_other() -> None:
     rows = measured("fast-ml", [160], "oip binary") + measured("MLServer", [10], "oip")
-    assert found(rows)["the same, binary, vs MLServer's JSON"].found.median == 16
+    assert figures(rows)["the same, binary, vs MLServer's JSON"].found.median == 16
 
 
 def test_the_readme_names_missed_targets_and_where_another_system_is_better() -> None:

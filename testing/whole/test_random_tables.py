@@ -49,9 +49,9 @@ def instances(found, features):
     return [{c["name"]: as_json(cell, c) for c, cell in zip(features, row, strict=True)} for row in rows]
 
 
-def alike(a, b):
+def same_value(a, b):
     if isinstance(a, list):
-        return len(a) == len(b) and all(map(alike, a, b))
+        return len(a) == len(b) and all(map(same_value, a, b))
     return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9) if isinstance(a, float) else (type(a), a) == (type(b), b)
 
 
@@ -92,7 +92,7 @@ def test_any_table_trains_and_csv_and_json_get_the_same_predictions(store, model
     rows = instances(found, [column.model_dump() for column in live.schema.columns])
     for body in (rows, [list(row.values()) for row in rows]):
         asked = live.instances.parse(json.dumps({"instances": body}).encode(), 1000)
-        assert alike(by_csv, predicted(live, asked.columns))
+        assert same_value(by_csv, predicted(live, asked.columns))
     assert labels and labels == found["y"]
     known = {(type(label), label) for label in live.target.convert(labels).tolist()}
     assert model == "regressor" or {(type(label), label) for label in by_csv[0]} <= known
@@ -111,7 +111,7 @@ def through(server, model, found, separator):
         by_json = server.predict(body, model, probabilities=classify)
         assert by_json.status_code == 200, by_json.text
         for part in ("predictions", "probabilities") if classify else ("predictions",):
-            assert alike(by_csv[part][: len(body)], by_json.json()[part])
+            assert same_value(by_csv[part][: len(body)], by_json.json()[part])
         assert by_json.json()["model_version"] == trained.json()["version"]
 
 

@@ -130,7 +130,7 @@ def test_make_run_serves_from_a_fresh_clone_with_an_empty_home(tmp_path: Path) -
     )
     try:
         deadline = time.monotonic() + 280
-        while not answers(f"http://127.0.0.1:{port}/health/ready"):
+        while not is_ready(f"http://127.0.0.1:{port}/health/ready"):
             assert server.poll() is None, (tmp_path / "output").read_text()
             assert time.monotonic() < deadline, (tmp_path / "output").read_text()
             time.sleep(0.5)
@@ -142,7 +142,7 @@ def test_make_run_serves_from_a_fresh_clone_with_an_empty_home(tmp_path: Path) -
         output.close()
 
 
-def answers(url: str) -> bool:
+def is_ready(url: str) -> bool:
     try:
         return httpx.get(url).status_code == 200
     except httpx.TransportError:

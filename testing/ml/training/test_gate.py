@@ -48,13 +48,13 @@ def train(X, y, force=False, target="y"):
     return run.run("classifier", csv(X, y, target), target, "command", force)
 
 
-def held(X, y, share=0.2):
+def holdout_rows(X, y, share=0.2):
     return holdout.mask(X, y, share, True)
 
 
 def spoilt(X, y, seed=0):
     """Shuffle the labels of the training rows. Those of the held-out rows stay correct."""
-    y, rest = y.copy(), np.flatnonzero(~held(X, y))
+    y, rest = y.copy(), np.flatnonzero(~holdout_rows(X, y))
     y[rest] = np.random.default_rng(seed).permutation(y[rest])
     return y
 
@@ -83,8 +83,8 @@ def test_ten_honest_retrains_on_the_old_table_and_new_rows_all_go_live_where_a_n
 def test_the_live_version_was_fitted_to_none_of_the_rows_that_are_compared(empty):
     """Compared are rows of the old table that it was not fitted to, and rows that are new in the upload."""
     X, y = rows(400, 1)
-    fitted = {tuple(row) for row in X[:250][~held(X[:250], y[:250])].to_numpy().tolist()}
-    compared = {tuple(row) for row in X[held(X, y)].to_numpy().tolist()}
+    fitted = {tuple(row) for row in X[:250][~holdout_rows(X[:250], y[:250])].to_numpy().tolist()}
+    compared = {tuple(row) for row in X[holdout_rows(X, y)].to_numpy().tolist()}
     assert compared and not compared & fitted
 
 
@@ -155,19 +155,19 @@ def test_rows_that_a_smaller_share_let_the_live_version_be_fitted_to_are_left_ou
     train(X, y)
     empty(HOLDOUT="0.4")
     card = train(X, y)
-    assert card.gate and card.gate.rows == held(X, y, 0.1).sum() < card.rows["holdout"]
+    assert card.gate and card.gate.rows == holdout_rows(X, y, 0.1).sum() < card.rows["holdout"]
 
 
 def test_rows_of_a_rare_class_that_the_live_version_was_fitted_to_are_left_out(empty):
     X, y = rows(300, 7)
-    y[np.flatnonzero(held(X, y))[:2]] = "rare"  # in the first table this class is all held out, so all fitted
+    y[np.flatnonzero(holdout_rows(X, y))[:2]] = "rare"  # in the first table this class is all held out, so all fitted
     assert train(X, y).kept == ["rare"]
     more, labels = rows(300, 8)
     labels[:100] = "rare"
     X, y = pd.concat([X, more], ignore_index=True), np.concatenate([y, labels])
     card = train(X, y)
     assert card.kept == [] and card.gate
-    assert card.gate.rows == (held(X, y) & (y != "rare")).sum() < card.rows["holdout"]
+    assert card.gate.rows == (holdout_rows(X, y) & (y != "rare")).sum() < card.rows["holdout"]
 
 
 @pytest.fixture(scope="module")

@@ -231,7 +231,7 @@ def test_a_client_with_cached_headers_gets_the_full_error_message_too(small: Ser
         socks = [stack.enter_context(connect()) for _ in range(20)]
         for sock in 2 * socks:
             sock.sendall(request)
-            assert answered(sock).startswith(b"HTTP/1.1 200")
+            assert read_answer(sock).startswith(b"HTTP/1.1 200")
         for _ in range(6):  # four fit
             other = stack.enter_context(connect())
             with suppress(OSError):
@@ -239,10 +239,10 @@ def test_a_client_with_cached_headers_gets_the_full_error_message_too(small: Ser
         assert eventually(lambda: post(small, b" " * 100_000).status_code == 503)
         for sock in socks:
             sock.sendall(request)
-            assert answered(sock).startswith(b"HTTP/1.1 503")
+            assert read_answer(sock).startswith(b"HTTP/1.1 503")
 
 
-def answered(sock: socket.socket) -> bytes:
+def read_answer(sock: socket.socket) -> bytes:
     """Read a complete answer and return its headers."""
     found = b""
     while b"\r\n\r\n" not in found:

@@ -48,7 +48,7 @@ def echo() -> Predictor:
 
 
 def run(story: Callable[[Batches], Coroutine[Any, Any, None]], most_rows: int = 4) -> None:
-    async def told() -> None:
+    async def watch() -> None:
         limits = {"batch_max_rows": most_rows, "max_queue_ms": 600_000}
         batches = Batches(settings().model_copy(update=limits), lambda: None)
         try:
@@ -56,7 +56,7 @@ def run(story: Callable[[Batches], Coroutine[Any, Any, None]], most_rows: int = 
         finally:
             batches.close()
 
-    asyncio.run(told())
+    asyncio.run(watch())
 
 
 @pytest.fixture(params=[1000, 0], ids=["on the loop", "in the thread"])

@@ -25,9 +25,9 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
-def alike(a: Any, b: Any) -> bool:
+def same_values(a: Any, b: Any) -> bool:
     if isinstance(a, list):
-        return len(a) == len(b) and all(map(alike, a, b))
+        return len(a) == len(b) and all(map(same_values, a, b))
     return bool(a == pytest.approx(b, rel=1e-9, abs=1e-12)) if isinstance(a, float) else bool(a == b)
 
 
@@ -83,7 +83,7 @@ def test_rows_and_tables_are_answered_as_scikit_learn_answers_them(
     shutil.copytree(server.models_dir, store)
     (store / "classifier" / "current").write_text("1\n")
     plain = serve(BOOTSTRAP="false", WEB_CONCURRENCY="1", MODELS_DIR=str(store), RUNTIME="sklearn")
-    assert alike(answers(plain, 1), compiled)
+    assert same_values(answers(plain, 1), compiled)
     assert plain.logs("classifier/1 is served by scikit-learn: RUNTIME is sklearn")
     trained = plain.train(CSV, "y", force="true").json()["version"]
     entry = plain.client.get(f"/models/classifier/versions/{trained}").json()["compiled"]
@@ -133,7 +133,7 @@ def test_a_version_that_can_not_be_served_compiled_is_served_by_scikit_learn(
     server: Server, compiled: list[Any], change: Callable[[Path, dict[str, Any]], None], why: str
 ) -> None:
     number = copied(server, change)
-    assert alike(answers(server, number), compiled)
+    assert same_values(answers(server, number), compiled)
     assert server.logs(f"classifier/{number} is served by scikit-learn")
     said = [line for line in server.log.splitlines() if f"classifier/{number} is served by scikit-learn" in line]
     assert len(said) == 1 and why in said[0]
