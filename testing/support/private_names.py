@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-ACCESSORS = {"getattr", "setattr", "hasattr", "delattr", "attrgetter", "methodcaller", "patch"}
-"""Functions that take an attribute's name as text."""
+ACCESSORS = {"getattr", "setattr", "hasattr", "delattr", "attrgetter", "methodcaller", "patch", "_attribute"}
+"""Functions that take an attribute's name as text. The last one is in ML/compiler/converters/internals.py."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from fitted_models import people
-from pipelines import EVERY, PREPARATIONS, predict_or_none, build, fit, imputed, mixed
+from pipelines import EVERY, PREPARATIONS, build, fit, imputed, mixed, predict_or_none
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer

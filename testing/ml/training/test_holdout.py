@@ -39,7 +39,8 @@ def test_duplicates_are_on_the_same_side():
 
 def test_a_row_is_on_the_same_side_however_its_gaps_and_numbers_were_spelt():
     def side(*columns):
-        return holdout_rows(schema_learning.learn(["a", "b"], [list(column) for column in columns])[1], share=0.5).tolist()
+        X = schema_learning.learn(["a", "b"], [list(column) for column in columns])[1]
+        return holdout_rows(X, share=0.5).tolist()
 
     first = side([str(i) for i in range(50)] + ["", "1"], ["x", ""] * 26)
     assert first == side([f"{i}.0" for i in range(50)] + ["NA", "1e0"], ["x", ""] * 26)

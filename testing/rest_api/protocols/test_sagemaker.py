@@ -196,6 +196,7 @@ def label_first(iris: str) -> list[str]:
     return [",".join([*line.split(",")[-1:], *line.split(",")[:-1]]) for line in iris.split()]
 
 
+@pytest.mark.slow
 def test_a_training_reads_all_files_of_its_channel_label_first(tmp_path: Path, iris: str) -> None:
     lines = label_first(iris)[1:]
     parts = {"a.csv": "\n".join(lines[:50]), "deeper/b.csv": "\n".join(lines[50:]) + "\n"}
@@ -208,6 +209,7 @@ def test_a_training_reads_all_files_of_its_channel_label_first(tmp_path: Path, i
     assert not (tmp_path / "output" / "failure").exists()
 
 
+@pytest.mark.slow
 def test_a_header_names_the_columns_and_the_model_is_the_one_that_was_asked_for(tmp_path: Path) -> None:
     table = (ROOT / "ML" / "data" / "penguins.csv").read_text()
     found = card(train(tmp_path, {"p.csv": table}, "train", model='"regressor"', target="body_mass_g"), "regressor")
