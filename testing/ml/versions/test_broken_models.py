@@ -34,11 +34,13 @@ def add(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[]
     shutil.copytree(store / str(trained), saved)
 
     def copy() -> int:
-        version = 1 + max(int(path.name) for path in store.iterdir() if path.name.isdigit())
+        versions = sorted(int(path.name) for path in store.iterdir() if path.name.isdigit())
+        for old in versions[:-4]:  # as a training removes old versions
+            shutil.rmtree(store / str(old))
+        version = versions[-1] + 1
         shutil.copytree(saved, store / str(version))
-        write_sealed(
-            store / str(version) / "card.json", json.loads((saved / "card.json").read_text()) | {"version": version}
-        )
+        card = json.loads((saved / "card.json").read_text()) | {"version": version}
+        write_sealed(store / str(version) / "card.json", card)
         server.client.put("/models/classifier/current", json={"version": version}).raise_for_status()
         return version
 
