@@ -6,12 +6,16 @@ N ?= 1000
 MINUTES ?= 30
 VENV := .venv
 BIN := $(VENV)/bin
-# Two processes; a file stays whole, as its later tests may need what the earlier ones trained. ARGS="-n 0": one.
+# Two processes. A file stays in one of them, so that its tests can share a server. ARGS="-n 0" runs everything in one.
 PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# The tests of `make test`, as a marker expression.
+TESTS ?= not faults and not soak
+# With ARGS that select tests, such as -k, -m or a path, the coverage of the rest is missing: none is required.
+SELECTED := $(strip $(filter -k% -m% --lf --last-failed testing/%,$(ARGS)))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults test-soak check format docs load benchmark lock image clean
+.PHONY: help run test test-quick test-faults test-soak check format docs load benchmark lock image clean
 
 help:  ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -20,23 +24,33 @@ run: $(VENV)/runtime  ## Serve on HOST and PORT, 127.0.0.1:8000 by default; sett
 	@grep -qsE '^ *(export +)?LOG_FILE *=' .env || export LOG_FILE="$${LOG_FILE-ML_server.log}"; \
 	    PATH="$(CURDIR)/$(BIN):$$PATH" exec gunicorn/start-server.sh
 
-test: $(VENV)/testing  ## Run all tests; less than 95% coverage fails
+ifeq ($(SELECTED),)
+test: $(VENV)/testing  ## Run all tests; less than 95% coverage fails. ARGS="-k name" runs some
+	@echo "All tests take about 25 minutes on two cores; make test-quick takes about one."
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m coverage run $(PYTEST) $(ARGS)
+	@$(BIN)/python -m coverage run $(PYTEST) -m "$(TESTS)" $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
+else
+test: $(VENV)/testing
+	@$(BIN)/python $(PYTEST) -m "$(TESTS)" $(ARGS)
+endif
 
-test-faults: $(VENV)/testing  ## Run the tests that take minutes: what is killed, starved, broken or flooded
+test-quick: $(VENV)/testing  ## Run the tests that need neither a server nor a training, in about a minute
+	@$(BIN)/python $(PYTEST) -m "not faults and not soak and not slow" testing/house testing/ml testing/rest_api $(ARGS)
+
+test-faults: $(VENV)/testing  ## Run the tests that take minutes: workers killed, memory or disk full, too many callers
 	@$(BIN)/python $(PYTEST) -m faults $(ARGS)
 
 test-soak: $(VENV)/testing  ## Half an hour of mixed load beside kills and trainings; MINUTES=5 for less
 	@SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest -m soak -s $(ARGS)
 
-check: $(VENV)/testing  ## Check format, lint, types and who imports whom
+check: $(VENV)/testing  ## Check format, lint, types, imports between wings and private names
 	@$(BIN)/python -m ruff format --check --quiet --diff .
 	@$(BIN)/python -m ruff check --quiet --output-format concise .
 	@$(BIN)/python -m mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q -n 0 testing/house
 
 format: $(VENV)/testing  ## Format, and mend what lint can
 	@$(BIN)/python -m ruff check --fix-only --quiet .

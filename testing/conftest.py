@@ -1,4 +1,4 @@
-"""What the tests share: the real server in a process of its own, and copies of the project to change."""
+"""Fixtures of all tests: the real server in a process of its own, and copies of the project to change."""
 
 import os
 import shutil
@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import coverage
 import pytest
 from exclusive import common, locked
 from exclusive import pytest_collection_modifyitems as pytest_collection_modifyitems
+from exclusive import pytest_configure as pytest_configure
 from exclusive import pytest_runtest_protocol as pytest_runtest_protocol
 from server import ROOT, Server, servers
 
@@ -18,9 +20,9 @@ os.environ["PYTHON_DOTENV_DISABLED"] = "true"
 
 
 @pytest.fixture(scope="session")
-def sample_store(request: pytest.FixtureRequest) -> Path:
-    """A store as the bootstrap leaves it, made once: to train the samples takes longer than most tests."""
-    folder = common(request.config)
+def sample_store() -> Path:
+    """Return a store with the trained sample models. It is made once, because training takes longer than most tests."""
+    folder = common()
     store, making = folder / "samples", folder / "bootstrap"
     with locked(folder / "samples.lock"):
         if not store.exists():
@@ -32,28 +34,28 @@ def sample_store(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="module")
-def serve(tmp_path_factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Callable[..., Server]]:
-    """Starts a server: `serve()`, `serve(project, SETTING="value")`. All are stopped after the file's last test.
+def serve(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sample_store: Path
+) -> Iterator[Callable[..., Server]]:
+    """Start a server: `serve()`, `serve(project, SETTING="value")`. All are stopped after the file's last test.
 
-    It finds the samples trained, unless BOOTSTRAP is "false" or MODELS_DIR is given.
+    The sample models are already trained, unless BOOTSTRAP is "false" or MODELS_DIR is given. `coverage=False` starts
+    it without coverage: for tests that send a lot of data through code that other tests cover. So do fault tests.
     """
-    with servers(tmp_path_factory, sample_store) as start:
+    with servers(tmp_path_factory, sample_store, coverage=not request.node.get_closest_marker("faults")) as start:
         yield start
 
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Server]:
-    """The server behind `server`, started once: a start takes longer than most tests."""
+    """Start the server behind `server` once, because starting takes longer than most tests."""
     with servers(tmp_path_factory, sample_store) as start:
         yield start(KEEP_VERSIONS="1000")
 
 
 @pytest.fixture(scope="module")
 def server(shared: Server, sample_store: Path) -> Server:
-    """The server that most tests use: two workers, and for each file the sample models alone, whoever came before.
-
-    A file's tests train it as they like.
-    """
+    """Return the server of most tests, with two workers. Each file finds only the sample models, and may train."""
     for model in sorted(folder.name for folder in sample_store.iterdir() if folder.is_dir()):
         (sample,) = (int(folder.name) for folder in (sample_store / model).iterdir() if folder.name.isdigit())
         shared.client.put(f"/models/{model}/current", json={"version": sample}).raise_for_status()
@@ -65,7 +67,7 @@ def server(shared: Server, sample_store: Path) -> Server:
 
 @pytest.fixture(scope="session")
 def fork(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A copy of the project as a user forks it, with further files in ML/src: `fork(name="source")`."""
+    """Copy the project as a user forks it, with more files in ML/src: `fork(name="source")`."""
 
     def make(**estimators: str) -> Path:
         project = tmp_path_factory.mktemp("fork") / "project"
@@ -80,7 +82,20 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture
+def without_coverage() -> Iterator[None]:
+    """Measure no coverage during a test: for many or large cases of code that other tests cover."""
+    running = coverage.Coverage.current()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        if running:
+            running.stop()
+        yield
+        if running:
+            running.start()
+
+
 @pytest.fixture(scope="session")
 def iris() -> str:
-    """The sample table."""
+    """Return the sample table."""
     return (ROOT / "ML" / "data" / "train.csv").read_text()

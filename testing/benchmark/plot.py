@@ -9,7 +9,7 @@ import sys
 import matplotlib as mpl  # type: ignore[import-not-found]
 
 mpl.use("svg")
-mpl.rcParams |= {"svg.hashsalt": "fast-ml", "svg.fonttype": "none", "font.size": 8}
+mpl.rcParams.update({"svg.hashsalt": "fast-ml", "svg.fonttype": "none", "font.size": 8})
 
 import matplotlib.pyplot as plt  # type: ignore[import-not-found]  # noqa: E402
 

@@ -1,4 +1,4 @@
-"""Workers that are killed and servers that are stopped, under load: what was accepted is answered, and truly."""
+"""Workers are killed and servers stopped under load: every accepted request is answered correctly."""
 
 import asyncio
 import os
@@ -20,7 +20,6 @@ from server import PASSWORD, USER, Server, eventually
 # A connection whose server was killed is not closed by the client that gave it up.
 pytestmark = [
     pytest.mark.faults,
-    pytest.mark.exclusive,
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
@@ -44,7 +43,7 @@ TABLE = "x,y\n" + "".join(f"{i},{i}.5\n" for i in range(50))
 
 @pytest.fixture
 def echo(serve: Callable[..., Server], fork: Callable[..., Path]) -> Callable[..., Server]:
-    """A server whose model answers a row's own number, slowly where told so."""
+    """Start a server whose model returns a row's own number after the given delay."""
 
     def start(first: float = 0, each: float = 0.005, **settings: str) -> Server:
         project = fork(echo=ECHO.format(first=first, each=each))
@@ -62,7 +61,7 @@ def workers(server: Server) -> list[int]:
 
 
 class Load:
-    """Callers on connections of their own that are kept; what became of their requests."""
+    """Callers on persistent connections, and the results of their requests."""
 
     def __init__(self, server: Server, callers: int) -> None:
         self.server, self.callers = server, callers
@@ -72,7 +71,7 @@ class Load:
         self.ended = False
 
     async def call(self, client: aiohttp.ClientSession, number: int) -> None:
-        """Asks on until the end, or until the server takes no connection any more."""
+        """Send requests until the end, or until the server accepts no more connections."""
         while not self.ended:
             try:
                 body = {"instances": [{"x": number}]}
@@ -88,7 +87,7 @@ class Load:
             number += self.callers
 
     async def during(self, act: Callable[[], None], seconds: float) -> None:
-        """Loads the server for a second, acts, and goes on for so long."""
+        """Put load on the server for a second, act, and continue for this many seconds."""
         connector = aiohttp.TCPConnector(limit=0)
         timeout = aiohttp.ClientTimeout(60)
         async with aiohttp.ClientSession(headers=HEADERS, connector=connector, timeout=timeout) as client:
@@ -100,6 +99,7 @@ class Load:
             await asyncio.gather(*callers)
 
 
+@pytest.mark.exclusive
 def test_a_worker_that_is_killed_fails_its_own_requests_only_and_is_replaced(echo: Callable[..., Server]) -> None:
     server = echo(WEB_CONCURRENCY="2")
     load = Load(server, 20)
@@ -119,7 +119,10 @@ def test_a_worker_that_is_killed_fails_its_own_requests_only_and_is_replaced(ech
     assert load.statuses[200] > 200
 
 
-def test_served_again_in_two_seconds_where_the_only_worker_is_killed_under_load(echo: Callable[..., Server]) -> None:
+@pytest.mark.exclusive
+def test_the_server_answers_again_within_two_seconds_after_its_only_worker_is_killed_under_load(
+    echo: Callable[..., Server],
+) -> None:
     server, gaps = echo(WEB_CONCURRENCY="1"), []
     for _ in range(5):
         load = Load(server, 20)
@@ -130,7 +133,7 @@ def test_served_again_in_two_seconds_where_the_only_worker_is_killed_under_load(
 
 
 @pytest.mark.parametrize("delay", [0, 2])
-def test_every_request_that_was_accepted_is_answered_at_the_end(echo: Callable[..., Server], delay: int) -> None:
+def test_every_accepted_request_is_answered_at_shutdown(echo: Callable[..., Server], delay: int) -> None:
     server = echo(each=0.05, WEB_CONCURRENCY="2", SHUTDOWN_DELAY=f"{delay}", GRACEFUL_TIMEOUT="10")
     load, seen = Load(server, 30), []
 
@@ -145,7 +148,7 @@ def test_every_request_that_was_accepted_is_answered_at_the_end(echo: Callable[.
     assert load.times[-1] - seen[0] >= 0.9 * delay
 
 
-def test_connections_that_only_the_system_has_accepted_are_answered_at_the_end(serve: Callable[..., Server]) -> None:
+def test_connections_that_only_the_kernel_has_accepted_are_answered_at_shutdown(serve: Callable[..., Server]) -> None:
     server = serve(WEB_CONCURRENCY="1")
     (worker,) = workers(server)
     os.kill(worker, signal.SIGSTOP)
@@ -163,7 +166,7 @@ def test_connections_that_only_the_system_has_accepted_are_answered_at_the_end(s
     assert server.process.wait(12) == 0
 
 
-def test_before_the_end_the_server_says_that_it_is_not_ready(echo: Callable[..., Server]) -> None:
+def test_before_shutdown_the_server_reports_that_it_is_not_ready(echo: Callable[..., Server]) -> None:
     server = echo(WEB_CONCURRENCY="1", SHUTDOWN_DELAY="3")
     server.process.send_signal(signal.SIGTERM)
     assert eventually(lambda: httpx.get(f"{server.url}/health/ready").status_code == 503)
@@ -173,7 +176,8 @@ def test_before_the_end_the_server_says_that_it_is_not_ready(echo: Callable[...,
     assert server.process.wait(10) == 0
 
 
-def test_the_end_waits_no_longer_than_graceful_timeout(echo: Callable[..., Server]) -> None:
+@pytest.mark.exclusive
+def test_shutdown_takes_no_longer_than_graceful_timeout(echo: Callable[..., Server]) -> None:
     server = echo(WEB_CONCURRENCY="1", GRACEFUL_TIMEOUT="2", READ_TIMEOUT="60")
     with httpx.Client() as client:
 
@@ -191,6 +195,7 @@ def test_the_end_waits_no_longer_than_graceful_timeout(echo: Callable[..., Serve
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.exclusive
 def test_ready_means_warm(echo: Callable[..., Server]) -> None:
     server = echo(first=2, WEB_CONCURRENCY="1")
     for _ in range(2):
@@ -208,7 +213,8 @@ def ready(server: Server) -> bool:
         return False
 
 
-def test_a_worker_that_stands_still_is_replaced_within_30_seconds(echo: Callable[..., Server]) -> None:
+@pytest.mark.exclusive
+def test_a_stopped_worker_is_replaced_within_30_seconds(echo: Callable[..., Server]) -> None:
     server = echo(WEB_CONCURRENCY="1")
     (stopped,) = workers(server)
     os.kill(stopped, signal.SIGSTOP)
@@ -216,7 +222,7 @@ def test_a_worker_that_stands_still_is_replaced_within_30_seconds(echo: Callable
     assert eventually(lambda: server.predict([[7]]).json()["predictions"] == [7])
 
 
-def test_a_model_that_takes_longer_to_load_than_a_worker_may_stand_still_is_served(echo: Callable[..., Server]) -> None:
+def test_a_model_that_loads_longer_than_the_worker_timeout_is_served(echo: Callable[..., Server]) -> None:
     # Each worker loads it as it starts, which calls it once: 9 s in which the event loop goes on.
     server = echo(first=9, GUNICORN_CMD_ARGS="--timeout 6")
     assert server.predict([[7]]).json()["predictions"] == [7]

@@ -1,4 +1,4 @@
-"""Requests made up from the OpenAPI document, and against it: no 5xx, and every answer as documented."""
+"""Generated requests that follow or violate the OpenAPI document: no 5xx, and every answer is as documented."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""More callers than a model can answer: most of what it can do is done, in time, and the rest hears so at once."""
+"""More callers than a model can answer: throughput and latency hold, and the rest is refused at once."""
 
 import asyncio
 import re
@@ -29,7 +29,7 @@ def score(model, X, y): return {"r2": 1.0}
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
-    """One worker, whose model takes 20 ms a call of at most 8 rows: 400 rows a second."""
+    """Start one worker, whose model takes 20 ms for a call of at most 8 rows: 400 rows a second."""
     limits = {"BATCH_MAX_ROWS": f"{BATCH}", "MAX_QUEUE_MS": f"{1000 * BOUND:.0f}"}
     server = serve(fork(sleepy=SLEEPY), BOOTSTRAP="false", WEB_CONCURRENCY="1", DEFAULT_MODEL="sleepy", **limits)
     server.train("x,y\n" + "".join(f"{i},{i}.5\n" for i in range(50)), "y", model="sleepy").raise_for_status()
@@ -38,9 +38,9 @@ def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
 
 
 async def fire(server: Server, callers: int) -> tuple[list[float], list[float], list[float], Counter]:
-    """Callers, each with its next request at once, or a quarter of a second after a refusal.
+    """Run callers that send their next request at once, or a quarter of a second after a refusal.
 
-    Seconds of the answers, of the refusals and of health checks meanwhile, and the statuses.
+    Return the seconds of answers, refusals and health checks, and the statuses.
     """
     answers, refusals, health = [], [], []
     statuses: Counter[int] = Counter()
@@ -105,7 +105,7 @@ def test_a_refusal_comes_before_the_body(server: Server) -> None:
                 await answer.read()
 
     async def probe() -> bytes:
-        """What is answered within the bound to a head whose body never comes; nothing where there is room for it."""
+        """Return the answer to headers whose body never comes, or nothing if the server waits for the body."""
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         head = f"POST /predict HTTP/1.1\r\nHost: localhost\r\nAuthorization: {HEADERS['Authorization']}\r\n"
         writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n".encode())

@@ -1,4 +1,4 @@
-"""Half an hour of mixed load beside kills and trainings: every answer is whole and right, and memory stays flat.
+"""Half an hour of mixed load with kills and trainings: every answer is complete and correct, and memory stays flat.
 
 `make test-soak`, or `make test-soak MINUTES=5` for less.
 """
@@ -40,7 +40,7 @@ MOST_GROWTH = 1.15
 
 @dataclass
 class Story:
-    """What happened so far."""
+    """What has happened so far."""
 
     server: Server
     until: float
@@ -60,13 +60,13 @@ def workers(server: Server) -> list[int]:
 
 
 def memory(pid: int) -> int:
-    """Bytes of a worker that are its own."""
+    """Return a worker's private memory in bytes."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
 
 async def call(story: Story, number: int) -> None:
-    """A caller: sizes mostly small or around that of a batch, by any route, now and then on a new connection."""
+    """Send requests of mostly small or batch-sized tables, to any route, sometimes on a new connection."""
     while story.goes_on:
         async with session(story.server) as client:
             for _ in range(story.draw.randint(1, 40)):
@@ -91,7 +91,7 @@ async def ask(story: Story, client: aiohttp.ClientSession, number: int) -> None:
 
 
 async def kill(story: Story) -> None:
-    """Kill, end or stop a worker every ten seconds or so; the first is left alone, so that its memory tells."""
+    """Kill, end or stop a worker about every ten seconds. The first one is left alone: its memory is measured."""
     spared = workers(story.server)[0]
     while story.goes_on:
         await asyncio.sleep(story.draw.uniform(5, 15))
@@ -117,7 +117,7 @@ async def train(story: Story) -> None:
             story.outcomes["training lost with a killed worker"] += 1
 
 
-def test_every_answer_is_whole_and_right_and_memory_stays_flat(
+def test_every_answer_is_complete_and_correct_and_memory_stays_flat(
     serve: Callable[..., Server], fork: Callable[..., Path]
 ) -> None:
     server = doors.start(serve, fork, WEB_CONCURRENCY="2")

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from busy_callers import callers, said
+from busy_callers import busy_callers, distinct_answers
 from projects import SLOW
 from server import PASSWORD, USER, Server, eventually
 
@@ -27,7 +27,7 @@ ROW = {"seconds": 0, "x": 1}
 
 
 def table(seconds: float, label: str = "a") -> str:
-    """Trains for so many seconds, and answers the label."""
+    """Return a table whose training takes this many seconds, and whose model predicts the label."""
     return "seconds,x,y\n" + "".join(f"{seconds},{i},{[label, label, 'z'][i % 3]}\n" for i in range(60))
 
 
@@ -49,7 +49,7 @@ def status(server: Server, version: int, wanted: str, seconds: float = 30) -> bo
 
 
 def live(server: Server) -> set[int]:
-    """The versions that answer, whichever worker is asked."""
+    """Return the versions that answer, over several requests to any worker."""
     asked = [httpx.post(f"{server.url}/predict", json={"instances": [ROW]}, auth=(USER, PASSWORD)) for _ in range(8)]
     assert {answer.status_code for answer in asked} == {200}
     return {answer.json()["model_version"] for answer in asked}
@@ -62,7 +62,7 @@ def project(fork: Callable[..., Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def small(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
-    """A server whose store is a disk of its own, of one megabyte."""
+    """Start a server whose store is a file system of one megabyte."""
     if (
         not shutil.which("unshare")
         or subprocess.run([*OWN_MOUNTS, "true"], capture_output=True, check=False).returncode
@@ -79,7 +79,7 @@ def small(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
 
 
 def inside(server: Server, command: str) -> None:
-    """Runs a command among the server's mounts, in the store's folder."""
+    """Run a command in the server's mount namespace and the store's folder."""
     enter = ["nsenter", "--target", str(server.process.pid), "--user", "--mount", "--preserve-credentials"]
     subprocess.run([*enter, "sh", "-c", f"cd '{server.models_dir}' && {command}"], check=True, capture_output=True)
 
@@ -100,7 +100,7 @@ def listing(server: Server, folder: str) -> list[str]:
 def test_a_store_that_can_not_be_written_fails_the_training_and_not_the_server(
     small: Server, harm: str, mend: str, word: str
 ) -> None:
-    with callers(small.url, ROW) as answers:
+    with busy_callers(small.url, ROW) as answers:
         assert live(small) == {1}
         version = begin(small, 4).json()["version"]
         assert eventually(lambda: card(small, version)["stage"] == "fit", 30)
@@ -119,7 +119,7 @@ def test_a_store_that_can_not_be_written_fails_the_training_and_not_the_server(
         assert status(small, version, "failed") and live(small) == {1}
         newest = small.train(table(0, "b"), "y", force="true").json()
         assert newest["live"] is True and live(small) == {newest["version"]}
-    assert len(answers) > 50 and said(answers) == {(1, "a"), (newest["version"], "b")}
+    assert len(answers) > 50 and distinct_answers(answers) == {(1, "a"), (newest["version"], "b")}
     assert listing(small, str(version)) == ["card.json"]
     assert [name for name in listing(small, "") if not name.isdigit()] == ["current", "lock", "training"]
     small.client.put("/models/slow/current", json={"version": 1})
@@ -137,7 +137,9 @@ def both(serve: Callable[..., Server], project: Path) -> tuple[Server, Server]:
     return one, two
 
 
-def test_two_servers_on_a_store_train_in_turn_and_serve_the_same(both: tuple[Server, Server]) -> None:
+def test_two_servers_on_one_store_train_one_after_another_and_serve_the_same_version(
+    both: tuple[Server, Server],
+) -> None:
     one, two = both
     version = begin(one, 3).json()["version"]
     refused = begin(two, 0)
@@ -151,7 +153,7 @@ def test_two_servers_on_a_store_train_in_turn_and_serve_the_same(both: tuple[Ser
     assert newest > version and live(one) == live(two) == {newest}
 
 
-def test_what_a_person_promotes_and_deletes_during_a_training_stays(both: tuple[Server, Server]) -> None:
+def test_versions_promoted_and_deleted_by_hand_during_a_training_stay_so(both: tuple[Server, Server]) -> None:
     one, two = both
     new = two.train(table(0), "y", force="true").json()["version"]
     old = next(c["version"] for c in one.client.get("/models/slow/versions").json()[1:] if c["state"] == "ready")
@@ -166,7 +168,7 @@ def test_what_a_person_promotes_and_deletes_during_a_training_stays(both: tuple[
 
 @pytest.mark.parametrize("days", [-1, 10_000])
 def test_versions_stay_in_order_when_the_clock_jumps(both: tuple[Server, Server], days: int) -> None:
-    """The store as servers left it whose clock was days from ours, before ours was set right."""
+    """The store was written by servers whose clock was days off."""
     one, two = both
     then = datetime.now(UTC) + timedelta(days=days)
     newest = one.client.get("/models/slow/versions").json()[0]["version"]

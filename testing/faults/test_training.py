@@ -1,4 +1,4 @@
-"""Trainings that die, and trainings without end, under load: what is live answers throughout, and truly."""
+"""Trainings that are killed and endless retrains under load: the live version always answers correctly."""
 
 import os
 import random
@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from busy_callers import Answers, callers
+from busy_callers import Answers, busy_callers
 from projects import MAJORITY, PLAIN
 from server import Server, eventually
 
-pytestmark = [pytest.mark.faults, pytest.mark.exclusive, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 BOTH = {"x": 1, "z": 1}
 
 
 def table(label: str, column: str, rows: int = 60) -> str:
-    """Two tables of different columns; each version answers its own label, and names the other column as ignored."""
+    """Return one of two tables with different columns. Its version predicts the label and ignores the other column."""
     other = {"a": "b", "b": "a"}[label]
     return f"{column},y\n" + "".join(f"{i},{[label, label, other][i % 3]}\n" for i in range(rows))
 
@@ -35,7 +35,7 @@ def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
 
 
 def check(answers: Answers, labels: dict[int, str]) -> None:
-    """No request failed, and each answer is that of the version it names."""
+    """Check that no request failed, and that each answer is from the version it names."""
     assert len(answers) > 100 and {status for status, _ in answers} == {200}
     for _, body in answers:
         label = labels[body["model_version"]]
@@ -60,7 +60,7 @@ def view(server: Server, version: int) -> dict[str, Any]:
 def test_a_training_killed_at_fifty_random_moments_harms_nothing(server: Server) -> None:
     chance, labels, ends = random.Random(0), {1: "a"}, []
     assert server.train(TABLES["a"], "y").json()["version"] == 1
-    with callers(server.url, BOTH) as answers:
+    with busy_callers(server.url, BOTH) as answers:
         for turn in range(50):
             label = "bbaa"[turn % 4]
             version = begin(server, label)
@@ -72,7 +72,8 @@ def test_a_training_killed_at_fifty_random_moments_harms_nothing(server: Server)
             else:
                 time.sleep(chance.uniform(0, 1))
             os.kill(pid, signal.SIGKILL) if Path(f"/proc/{pid}").exists() else None
-            assert eventually(lambda v=version: view(server, v)["status"] != "training", 2)
+            # How soon, test_jobs.py tells: other tests may run beside this one.
+            assert eventually(lambda v=version: view(server, v)["status"] != "training", 10)
             ends.append(view(server, version)["status"])
     check(answers, labels)
     assert ends.count("failed") >= 20, f"most were over before they were killed: {ends}"
@@ -86,7 +87,7 @@ def test_a_training_killed_at_fifty_random_moments_harms_nothing(server: Server)
 
 
 def memory(server: Server) -> float:
-    """What the workers use, in MB; pages that they share count by their part."""
+    """Return the memory of the workers in MB. Shared pages count proportionally."""
     pid = server.process.pid
     workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     assert len(workers) == 4
@@ -97,7 +98,7 @@ def memory(server: Server) -> float:
 def test_fifty_retrains_of_two_tables_under_load_fail_no_request_and_keep_no_memory(server: Server) -> None:
     labels, used = {1: "a"}, []
     assert server.train(TABLES["a"], "y").json()["version"] == 1
-    with callers(server.url, BOTH) as answers:
+    with busy_callers(server.url, BOTH) as answers:
         for turn in range(1, 51):
             label = "ab"[turn % 2]
             labels[turn + 1] = label

@@ -20,7 +20,7 @@ TEST = ROOT / "ML" / "data" / "test.csv"
 
 
 def table(rows: int, columns: Callable[[int], dict[str, Any]]) -> str:
-    """CSV text of made-up rows."""
+    """Return CSV text of generated rows."""
     file = io.StringIO()
     made = [columns(i) for i in range(rows)]
     writer = csv.DictWriter(file, list(made[0]))
@@ -30,7 +30,7 @@ def table(rows: int, columns: Callable[[int], dict[str, Any]]) -> str:
 
 
 def shop(i: int) -> dict[str, Any]:
-    """A row with a column of every kind, and labels that follow from it."""
+    """Return a row with a column of every kind and a label that depends on it."""
     noise = random.Random(i)
     price, country = noise.randint(1, 100), noise.choice(["NA", "DE", "FR"])
     return {
@@ -48,7 +48,7 @@ def shop(i: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def shopping(server: Server) -> dict[str, Any]:
-    """The answer to training on a table with columns of every kind."""
+    """Return the answer to a training on a table with every kind of column."""
     answer = server.train(table(300, shop), "bought")
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -65,7 +65,9 @@ def test_the_seeds_flow_answers_as_it_did(server: Server, iris: str) -> None:
     assert predicted["model_version"] == trained["version"]
 
 
-def test_json_and_csv_answer_alike_whatever_the_order_and_the_extras(server: Server, iris: str) -> None:
+def test_json_and_csv_give_the_same_predictions_in_any_column_order_and_with_extra_columns(
+    server: Server, iris: str
+) -> None:
     server.train(iris, "species")
     rows = list(csv.DictReader(TEST.read_text().splitlines()))
     instances = [{k: float(v) for k, v in reversed(row.items()) if k != "species"} | {"colour": "red"} for row in rows]
@@ -123,7 +125,7 @@ def test_predictions_have_the_targets_own_type(server: Server, labels: tuple[Any
 
 
 def changed(text: str, how: str) -> bytes:
-    """The same table as another program would write it."""
+    """Return the same table as other programs write it."""
     if how == "gzip":
         return gzip.compress(text.encode())
     separators = {"semicolons": ";", "tabs": "\t"}
@@ -142,7 +144,7 @@ def test_any_sensible_csv_is_the_same_table(server: Server, iris: str, how: str)
     assert plain["accuracy"] > 0.9
 
 
-def test_the_target_may_stand_anywhere_and_cells_may_hold_commas_and_line_breaks(server: Server) -> None:
+def test_the_target_may_be_any_column_and_cells_may_contain_commas_and_line_breaks(server: Server) -> None:
     text = table(40, lambda i: {"note": 'a, "b"\nc' if i % 2 else "d", "kind": "odd" if i % 2 else "even", "n": i})
     assert server.train(text, "kind").status_code == 200
     assert server.predict_csv(text).json()["accuracy"] == 1
@@ -187,7 +189,7 @@ def test_a_hundred_thousand_rows_train_and_predict_while_others_are_answered(ser
 
 
 def watch(server: Server, work: Callable[[], None]) -> list[float]:
-    """How long health takes, asked again and again while the work is done."""
+    """Return the durations of health requests that are sent continuously during the work."""
     waits, done = [], threading.Event()
 
     def ask() -> None:

@@ -1,4 +1,4 @@
-"""Callers who predict all the while, on a new connection now and then: no fault may cost one of them an answer."""
+"""Clients that predict continuously during a test, on a new connection every 20 requests."""
 
 import threading
 import time
@@ -10,12 +10,12 @@ import httpx2 as httpx
 from server import PASSWORD, USER
 
 Answers = list[tuple[int, Any]]
-"""Status and body, in the order in which they came."""
+"""Status and body of each answer, in order of arrival."""
 
 
 @contextmanager
-def callers(url: str, row: Mapping[str, Any], many: int = 2, password: str = PASSWORD) -> Iterator[Answers]:
-    """Asks about a row until the end of the block; what was answered so far."""
+def busy_callers(url: str, row: Mapping[str, Any], many: int = 2, password: str = PASSWORD) -> Iterator[Answers]:
+    """Request predictions for a row until the end of the block. Yields the list of answers so far."""
     ended, answers = threading.Event(), Answers()
 
     def call() -> None:
@@ -29,7 +29,7 @@ def callers(url: str, row: Mapping[str, Any], many: int = 2, password: str = PAS
                         answers.append((0, repr(error)))
                     if ended.is_set():
                         return
-                    time.sleep(0.02)  # two CPUs have a training to do besides
+                    time.sleep(0.02)  # leaves CPU time for a training
 
     threads = [threading.Thread(target=call) for _ in range(many)]
     for thread in threads:
@@ -42,7 +42,7 @@ def callers(url: str, row: Mapping[str, Any], many: int = 2, password: str = PAS
             thread.join()
 
 
-def said(answers: Answers) -> set[tuple[int, Any]]:
-    """Which version answered what. Fails where one of them was no answer."""
+def distinct_answers(answers: Answers) -> set[tuple[int, Any]]:
+    """Return the distinct pairs of version and prediction. Fails if a request was not answered with 200."""
     assert answers and {status for status, _ in answers} == {200}, [each for each in answers if each[0] != 200][:3]
     return {(body["model_version"], *body["predictions"]) for _, body in answers}

@@ -1,4 +1,4 @@
-"""Cards changed by somebody who can write the store and knows how a card is sealed."""
+"""Cards changed by an attacker who can write the store and knows how a card is sealed."""
 
 import json
 from pathlib import Path
@@ -8,5 +8,5 @@ from ML.versions import seal
 
 
 def write_sealed(path: Path, card: dict[str, Any]) -> None:
-    """Write a card with a seal that matches."""
+    """Write a card with a matching seal."""
     path.write_text(seal.sealed(json.dumps(card)))

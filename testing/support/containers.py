@@ -1,4 +1,4 @@
-"""The image, built by the README's command, and containers of it."""
+"""The image, built with the README's command, and its containers."""
 
 import os
 import shutil
@@ -13,11 +13,11 @@ from server import ROOT, free_port
 
 IMAGE = "fast-api-ml"
 MODELS = "/app/ML/saved_models"
-STARTS = 90  # seconds that a start may take on a busy machine
+STARTS = 90  # seconds a start may take on a busy machine
 
 
 def docker(*arguments: str, check: bool = True) -> str:
-    """What `docker ...` printed, both streams."""
+    """Run `docker ...` and return what it printed on both streams."""
     ended = subprocess.run(
         ["docker", *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -26,14 +26,14 @@ def docker(*arguments: str, check: bool = True) -> str:
 
 
 class Container:
-    """A container of the image; its port is published on a free one of this machine."""
+    """A container of the image, with its port published on a free port of this machine."""
 
     def __init__(self, *options: str, port: int = 8000, command: str = "") -> None:
         self.url = f"http://127.0.0.1:{(free := free_port())}"
         self.id = docker("run", "--detach", "--publish", f"{free}:{port}", *options, IMAGE, *command.split())
 
-    def until(self, done: Callable[[], Any]) -> Any:
-        """The first true answer of `done`; fails if the container ends or takes too long."""
+    def wait_for(self, done: Callable[[], Any]) -> Any:
+        """Return the first true result of `done`. Fails if the container exits or takes too long."""
         deadline = time.monotonic() + STARTS
         while not (found := done()):
             assert self.state("Running") == "true", self.log
@@ -42,7 +42,7 @@ class Container:
         return found
 
     def ready(self) -> "Container":
-        self.until(lambda: "ready" in curl(f"{self.url}/health/ready"))
+        self.wait_for(lambda: "ready" in curl(f"{self.url}/health/ready"))
         return self
 
     def state(self, field: str) -> str:
@@ -57,23 +57,23 @@ class Container:
 
 
 def curl(*arguments: str) -> str:
-    """What curl printed of the answer's body; nothing while nobody answers."""
+    """Return the answer's body, or an empty string if the server does not answer."""
     return subprocess.run(["curl", "--silent", *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE).stdout
 
 
 @pytest.fixture(scope="module")
 def image() -> str:
-    """The image, built by the README's command."""
+    """Build the image with the README's command."""
     there = shutil.which("docker") and not subprocess.run(["docker", "info"], capture_output=True).returncode
     if not there:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("there is no Docker engine")
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("no Docker engine is running")
     docker("build", "-t", IMAGE, ".")
     return IMAGE
 
 
 @pytest.fixture
 def run(image: str) -> Iterator[Callable[..., Container]]:
-    """Starts a container; all are removed afterwards, with their anonymous volumes."""
+    """Start containers. All are removed after the test, with their anonymous volumes."""
     with ExitStack() as stack:
 
         def start(*options: str, port: int = 8000, command: str = "") -> Container:

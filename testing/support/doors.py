@@ -1,4 +1,4 @@
-"""The routes that predict, each as a client uses it: number -> 2 * number + 1, by models of several speeds."""
+"""Call every route that predicts, as its clients do. The models are of several speeds and return 2 * number + 1."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ import aiohttp
 import numpy as np
 from server import PASSWORD, USER, Server
 
-# `seconds` of a call decides where it is made: on the event loop or in the prediction thread.
+# `seconds` decides whether the server predicts on the event loop or in the prediction thread.
 DOUBLE = """
 import time
 
@@ -29,12 +29,13 @@ TABLE = "number,y\n" + "".join(f"{i},{i}.5\n" for i in range(50))
 Ask = Callable[[aiohttp.ClientSession, str, list[float]], Awaitable[list[float]]]
 
 
-def start(serve: Callable[..., Server], fork: Callable[..., Path], **settings: str) -> Server:
-    """A server that has a model of each speed."""
+def start(serve: Callable[..., Server], fork: Callable[..., Path], coverage: bool = True, **settings: str) -> Server:
+    """Start a server that has a model of each speed."""
     models = {name: DOUBLE.format(seconds=seconds) for name, seconds in SPEEDS.items()}
     routes = {"AIP_PREDICT_ROUTE": "/vertex:predict", "AIP_HEALTH_ROUTE": "/vertex:health"}
-    limits = {"MAX_QUEUE_MS": "600000"}  # nobody is refused because the machine is busy
-    server = serve(fork(**models), BOOTSTRAP="false", DEFAULT_MODEL="quick", **routes, **limits, **settings)
+    limits = {"MAX_QUEUE_MS": "600000"}  # refuse no request because the machine is busy
+    given = {"BOOTSTRAP": "false", "DEFAULT_MODEL": "quick", **routes, **limits, **settings}
+    server = serve(fork(**models), coverage=coverage, **given)
     for model in models:
         server.train(TABLE, "y", model=model).raise_for_status()
     return server
@@ -46,7 +47,7 @@ def session(server: Server) -> aiohttp.ClientSession:
 
 
 class NotAnswered(Exception):
-    """An answer of another status than 200."""
+    """The server answered with another status than 200."""
 
 
 async def post(client: aiohttp.ClientSession, path: str, **body: Any) -> bytes:
@@ -102,7 +103,7 @@ async def by_kserve(client: aiohttp.ClientSession, model: str, numbers: list[flo
 
 
 def default(path: str, kind: str, body: Callable[[list[float]], str]) -> Ask:
-    """A route that asks the default model."""
+    """Return a function that calls a route of the default model."""
 
     async def ask(client: aiohttp.ClientSession, model: str, numbers: list[float]) -> list[float]:
         headers = {"Content-Type": kind, "Accept": "application/json"}

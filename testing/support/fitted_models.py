@@ -1,4 +1,4 @@
-"""Models fitted to tables of text cells, as a training fits them, and their compiled forms."""
+"""Fit models to tables of text cells as a training does, and compile them."""
 
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -13,24 +13,25 @@ from ML.compiler.proof import prove
 from ML.prediction import onnx_session, predictor
 from ML.prediction.predictor import Predictor
 from ML.schema import schema_learning, target_learning
+from ML.src import classifier
 from ML.versions.card import Card, Compiled
 
-# OpenMP's threads wait for each other where others are at work: a fit of 0.1 s takes ten.
+# On a busy machine OpenMP's threads wait for each other: a fit of 0.1 s takes ten.
 threadpool_limits(1)
 
 
 class Fitted(NamedTuple):
-    """A model as scikit-learn answers it, and the rows that it learned."""
+    """A fitted model, served by scikit-learn, and the rows it was fitted to."""
 
     original: Predictor
     X: pd.DataFrame
 
     def published(self, folder) -> Compiled:
-        """What a training writes on the card."""
+        """Compile it into a folder and return what a training writes on the card."""
         return compile.compiled(self.original.card, self.original, self.X, folder)
 
     def converted(self, change=lambda data: data) -> tuple[Predictor, dict]:
-        """Its compiled form, changed, and the splits of its trees."""
+        """Return its compiled form after a change to the graph, and the thresholds of its trees."""
         card = self.original.card
         assert card.features and card.target
         data, thresholds = compile.converted(card, self.original.model)
@@ -38,13 +39,13 @@ class Fitted(NamedTuple):
         return predictor.make(card, model), thresholds
 
     def proven(self, change=lambda data: data, rows=2000):
-        """The proof of its compiled form. Raises Different."""
+        """Return the proof of its compiled form. Raises Different."""
         made, thresholds = self.converted(change)
         return prove(self.original, made, probes(self.original.schema, self.X, thresholds, rows))
 
 
-def fitted(model, table, task):
-    """The model after a fit to the table's columns but `y`, with gaps allowed where a training allows them."""
+def fit_model(model, table, task):
+    """Fit the model to the table's columns except `y`, and allow missing values where a training allows them."""
     from ML.training.stages import gaps
 
     names = [name for name in table if name != "y"]
@@ -62,8 +63,13 @@ def fitted(model, table, task):
     return Fitted(predictor.make(card, model), X)
 
 
+def encoder():
+    """Return the preprocessing of the default models, unfitted."""
+    return classifier.build().named_steps["encode"]
+
+
 def people(rows=120, classes=3, seed=0):
-    """A table of all kinds with gaps, whose target depends on numbers and words."""
+    """Return a table with every kind of column and missing values. Its target depends on numbers and text."""
     rng = np.random.default_rng(seed)
     gap = rng.random((rows, 3)) < 0.1
     age, fare = rng.normal(40, 12, rows), rng.lognormal(3, 1, rows)

@@ -1,4 +1,4 @@
-"""A schema with a column of each kind, a row of it, and what the parser makes of a JSON body."""
+"""A schema with one column of each kind, an example row, and helpers that parse JSON bodies with it."""
 
 import json
 
@@ -22,12 +22,12 @@ def learn(columns=None):
     return schema_learning.learn(list(columns), list(columns.values()))[0]
 
 
-def of(columns=None):
+def make_parser(columns=None):
     return JsonRows(learn(columns), "target")
 
 
 def parse(body, columns=None, most=100):
-    return of(columns).parse(body if isinstance(body, bytes) else json.dumps(body).encode(), most)
+    return make_parser(columns).parse(body if isinstance(body, bytes) else json.dumps(body).encode(), most)
 
 
 def frame(rows, columns=None):

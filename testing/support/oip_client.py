@@ -1,4 +1,4 @@
-"""A server, and requests to it, by the Open Inference Protocol in plain HTTP."""
+"""A server, and requests to it in the Open Inference Protocol."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ NAMES = ["classifier", "regressor", "strict"]
 INFER = "/v2/models/classifier/infer"
 
 
-# It can't do without a value.
+# Refuses missing values.
 STRICT = """
 from sklearn.svm import SVC
 def build(): return SVC()
@@ -42,7 +42,7 @@ def columns(**changes: Any) -> list[dict[str, Any]]:
 
 
 def example(server: Server, model: str) -> list[dict[str, Any]]:
-    """A row of the model, one tensor for each column."""
+    """Return the model's example row as one tensor for each column."""
     row = server.client.get(f"/models/{model}").json()["live"]["example"]
     return [
         {"name": name, "shape": [1], "datatype": "BYTES" if isinstance(value, str) else "FP64", "data": [value]}
@@ -51,7 +51,7 @@ def example(server: Server, model: str) -> list[dict[str, Any]]:
 
 
 def send(server: Server, envelope: Any, raw: bytes, path: str = INFER) -> httpx.Response:
-    """JSON and the bytes behind it."""
+    """Post a JSON header followed by binary data."""
     text = json.dumps(envelope).encode()
     return server.client.post(path, content=text + raw, headers={"inference-header-content-length": str(len(text))})
 
@@ -61,8 +61,8 @@ def outputs(answer: httpx.Response) -> dict[str, Any]:
     return {each["name"]: each["data"] for each in answer.json()["outputs"]}
 
 
-def said(answer: httpx.Response, status: int = 400) -> str:
-    """The one text of an error."""
+def error_text(answer: httpx.Response, status: int = 400) -> str:
+    """Return the message of an error answer."""
     assert answer.status_code == status, answer.text
     assert list(answer.json()) == ["error"]
     return answer.json()["error"]

@@ -1,4 +1,4 @@
-"""Prints the OpenAPI document for every choice of PROTOCOLS, with none and all of them open, or one, each on a line."""
+"""Print the OpenAPI documents for all subsets of PROTOCOLS, each with none, one or all of them open. One per line."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def document(chosen: tuple[str, ...], opened: tuple[str, ...], **others: str) -> dict[str, object]:
-    """What it is for, and the document of an app with these settings."""
+    """Return the settings and the document of an app with these settings."""
     for name in ROUTES:
         os.environ.pop(name, None)
     given = {"PROTOCOLS": ",".join(chosen) or "none", "OPEN_PROTOCOLS": ",".join(opened), **others}

@@ -1,9 +1,9 @@
-"""Pipelines of the common transformers and estimators of scikit-learn, and how their answers are compared."""
+"""Pipelines of scikit-learn's common transformers and estimators, and a comparison of their predictions."""
 
 import warnings
 
 import numpy as np
-from fitted_models import fitted
+from fitted_models import fit_model
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -149,18 +149,18 @@ def build(task, name):
 def fit(*arguments):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of scikit-learn: few rows, few rounds
-        return fitted(*arguments)
+        return fit_model(*arguments)
 
 
-def alike(want, have):
-    """Labels equal, numbers within 1e-9 of each other, relative; what is not finite is null."""
+def same_answers(want, have):
+    """Return whether labels are equal and numbers within 1e-9 of each other, relatively. None stands for NaN."""
     if want is None or isinstance(want[0], str | bool | int):
         return want == have
     return np.allclose(np.array(want, float), np.array(have, float), rtol=1e-9, atol=1e-12, equal_nan=True)
 
 
-def answered(model, rows):
-    """Predictions and probabilities, None where it refuses."""
+def predict_or_none(model, rows):
+    """Return predictions and probabilities, or None twice if the model refuses the rows."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:

@@ -1,15 +1,17 @@
-"""Copies of the project as their users change them, and the command that trains in them."""
+"""Copies of the project, changed as its users change them, and the training command."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
+from exclusive import common, locked
 
 PLAIN = '''
 class Plain:
-    """Only fit and predict; learns one answer."""
+    """Has only fit and predict, and learns one answer."""
     def fit(self, X, y):
         self.answer = {answer}
     def predict(self, X):
@@ -60,7 +62,7 @@ def table(rows=60, target=lambda i: "ab"[i % 2]):
 
 
 class Project:
-    """A copy with its store; `train` is the command."""
+    """A copy of the project with its own store."""
 
     def __init__(self, folder):
         self.folder, self.store = folder, folder / "store"
@@ -74,6 +76,17 @@ class Project:
         (self.folder / "table.csv").write_text(csv)
         return self.command(model, "table.csv", "y", **environment)
 
+    def add_version(self):
+        """Add version 1 of the classifier, as a training makes it. It is trained once and then copied."""
+        saved = common() / "classifier"
+        with locked(common() / "classifier.lock"):
+            if not saved.exists():
+                trained = self.train("classifier", table())
+                assert trained.returncode == 0, trained.stderr
+                shutil.copytree(self.store / "classifier", saved)
+                return
+        shutil.copytree(saved, self.store / "classifier")
+
     def card(self, model, version):
         return json.loads((self.store / model / str(version) / "card.json").read_text())
 
@@ -84,7 +97,7 @@ class Project:
 
 @pytest.fixture
 def project(fork):
-    """Makes a copy that has the classifier and these models: fewer samples to train."""
+    """Make a copy that has only the classifier and these models, so that fewer samples are trained."""
 
     def make(**estimators):
         folder = fork(**estimators)

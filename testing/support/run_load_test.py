@@ -1,4 +1,4 @@
-"""The load test as a person runs it, for the tests of it."""
+"""Run the load test as a user does."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ SCRIPT = [sys.executable, "-W", "error", "testing/async_predictions.py"]
 SHOT = Shot("http://127.0.0.1:9/predict", {}, b"{}", 1, "1 row as JSON")
 
 
-def fire(url: str, *arguments: str, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
+def run_load_test(url: str, *arguments: str, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
     command = [*SCRIPT, *arguments, "--url", url]
     environment = {**os.environ, "SERVICE_PASS": password}
     return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=120)

@@ -1,4 +1,4 @@
-"""The real server in a process of its own."""
+"""Start the real server in a process of its own."""
 
 import os
 import shutil
@@ -21,9 +21,9 @@ CSV = "text/csv"
 
 
 class Server:
-    """gunicorn as `make run` starts it, on a free port with a store of its own."""
+    """gunicorn as `make run` starts it, on a free port and with its own store."""
 
-    def __init__(self, project: Path, models_dir: Path, **environment: str) -> None:
+    def __init__(self, project: Path, models_dir: Path, *, coverage: bool = True, **environment: str) -> None:
         self.project, self.models_dir = project, models_dir
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -38,6 +38,8 @@ class Server:
             "PYTHONUNBUFFERED": "1",
             **environment,
         }
+        if not coverage:
+            self.environment.pop("COVERAGE_PROCESS_CONFIG", None)
         self.output = models_dir.parent / f"{models_dir.name}.{self.port}.log"
         self.client = httpx.Client(base_url=self.url, auth=(USER, PASSWORD), timeout=120)
 
@@ -52,8 +54,8 @@ class Server:
             )
         deadline = time.monotonic() + 120
         while not self._answers():
-            assert self.process.poll() is None, f"the server ended: {self.log}"
-            assert time.monotonic() < deadline, f"the server does not come up: {self.log}"
+            assert self.process.poll() is None, f"the server exited: {self.log}"
+            assert time.monotonic() < deadline, f"the server did not start in time: {self.log}"
             time.sleep(0.05)
         return self
 
@@ -64,7 +66,7 @@ class Server:
             return False
 
     def stop(self) -> int:
-        """Ends it as `docker stop` does; its exit code."""
+        """Stop it as `docker stop` does, and return its exit code."""
         self.client.close()
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
@@ -74,7 +76,7 @@ class Server:
         return self.output.read_text()
 
     def logs(self, text: str, times: int = 1) -> bool:
-        """Whether it logs the text so often within 10 s: lines are written a turn of the loop after the answer."""
+        """Return whether the log has the text this often within 10 s. Lines are written shortly after the answer."""
         return eventually(lambda: self.log.count(text) >= times)
 
     def train(self, csv: str | bytes, target: str, **fields: str) -> httpx.Response:
@@ -89,7 +91,7 @@ class Server:
 
 
 def eventually(found: Callable[[], bool], seconds: float = 10) -> bool:
-    """Whether it becomes true within the time."""
+    """Return whether the condition becomes true within the time."""
     deadline = time.monotonic() + seconds
     while not found():
         if time.monotonic() > deadline:
@@ -105,17 +107,19 @@ def free_port() -> int:
 
 
 @contextmanager
-def servers(factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Callable[..., Server]]:
-    """Starts servers, and stops them at the end."""
+def servers(
+    factory: pytest.TempPathFactory, sample_store: Path, coverage: bool = True
+) -> Iterator[Callable[..., Server]]:
+    """Start servers, and stop all of them at the end."""
     with ExitStack() as stack:
 
-        def start(project: Path = ROOT, **environment: str) -> Server:
+        def start(project: Path = ROOT, *, coverage: bool = coverage, **environment: str) -> Server:
             models_dir = Path(environment.get("MODELS_DIR", factory.mktemp("store") / "models"))
             if "MODELS_DIR" not in environment and environment.get("BOOTSTRAP") != "false":
                 shutil.copytree(sample_store, models_dir)
                 environment["BOOTSTRAP"] = "false"
-            server = Server(project, models_dir, **environment).start()
-            stack.callback(server.client.close)  # of one that a test has ended, too
+            server = Server(project, models_dir, coverage=coverage, **environment).start()
+            stack.callback(server.client.close)  # also of a server that a test has stopped
             stack.callback(lambda: server.process.poll() is None and server.stop())
             return server
 

@@ -1,4 +1,4 @@
-"""Strategies of hypothesis for tables of every make: kinds, gaps, odd names and odd texts."""
+"""Hypothesis strategies for tables with all kinds of columns, missing values, unusual names and unusual text."""
 
 import os
 
@@ -14,7 +14,7 @@ NAMES = ["a", "two words", "_x", 'a "b"', "a.b", "🙂", "a,b", "a;b", "a\nb", "
 
 
 def examples(count, here):
-    """So many examples where CI is set: always the same there, and a failing one is not made smaller."""
+    """Run `count` examples in CI, always the same ones and without shrinking, or `here` random ones elsewhere."""
     phases = [Phase.generate] if CI else [Phase.generate, Phase.shrink]
     checks = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
     return profile(max_examples=count if CI else here, deadline=None, database=None, derandomize=CI, phases=phases,
@@ -57,7 +57,7 @@ LABELS = [
 
 @st.composite
 def columns(draw, rows):
-    """One feature: of one kind, constant, or with gaps."""
+    """Generate one column: complete, constant or with missing values."""
     kind = draw(st.sampled_from(KINDS))
     how = draw(st.sampled_from(["as it is", "gaps", "constant"]))
     if how == "constant":
@@ -76,7 +76,7 @@ TARGETS = {
 
 @st.composite
 def tables(draw, model):
-    """A table as a dict of columns: the target `y` anywhere, a number `n` so that there is something to learn."""
+    """Generate a table as a dict of columns in any order. `y` is the target, `n` a number to learn from."""
     rows = draw(st.integers(10, 40))
     text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=9)
     names = dict.fromkeys(name.strip() for name in draw(st.lists(st.sampled_from(NAMES) | text, max_size=6)))

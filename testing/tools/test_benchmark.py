@@ -1,4 +1,4 @@
-"""The benchmark's figures: what the README shows is what was measured, and ratios are taken as they are named."""
+"""The benchmark's figures: the README shows what was measured, and ratios are computed as named."""
 
 import ast
 import itertools
@@ -24,15 +24,15 @@ ROW: tables.Row = {"a": 1.5, "b": -2.0}
 
 
 def measured(system: str, rates: list[float], shape: str = "row") -> Rows:
-    """A measurement of the SVC in each round, 32 connections."""
+    """Return a measurement of the SVC for each round, with 32 connections."""
     same = {"system": system, "model": "svc", "shape": shape, "connections": 32, "p50": 1.0, "memory": 1.0}
     return [
         same | {"round": n, "rate": rate, "p99": 1000 / rate, "refused": 0, "lost": 0} for n, rate in enumerate(rates)
     ]
 
 
-def found(rows: Rows) -> dict[str, Any]:
-    """What each figure that can be had from these came to."""
+def figures(rows: Rows) -> dict[str, Any]:
+    """Return every figure that can be computed from these measurements."""
     return {each.measure: each for each in ratios({"measured": rows}) if each.found}
 
 
@@ -43,7 +43,7 @@ def test_readme_and_docs_show_the_results_that_are_kept() -> None:
     assert "fast-ml" in (FOLDER / "results.svg").read_text()
 
 
-def test_every_part_of_the_plan_was_measured_for_every_system_or_the_reason_is_told() -> None:
+def test_every_part_of_the_plan_was_measured_for_every_system_or_has_a_reason() -> None:
     page = (FOLDER / "results.md").read_text()
     for part in plan.PARTS:
         there = {row["system"] for row in KEPT["measured"] if (row["model"], row["shape"]) == (part.model, part.shape)}
@@ -53,19 +53,19 @@ def test_every_part_of_the_plan_was_measured_for_every_system_or_the_reason_is_t
 
 def test_a_ratio_is_taken_round_by_round_against_the_best_of_the_others() -> None:
     rows = measured("fast-ml", [100, 50, 90]) + measured("LitServe", [10, 1, 9]) + measured("BentoML", [5, 5, 10])
-    ratio = found(rows)["JSON row, SVC, 32 connections: requests/s vs the best peer"]
+    ratio = figures(rows)["JSON row, SVC, 32 connections: requests/s vs the best peer"]
     assert tuple(ratio.found) == (10, 9, 10) and ratio.reached
-    p99 = found(rows)["p99 of the same vs the lowest p99 of a peer"]
+    p99 = figures(rows)["p99 of the same vs the lowest p99 of a peer"]
     assert round(p99.found.median, 3) == 0.1 and p99.reached
-    assert not found(rows + measured("Ray Serve", [100, 50, 90]))[ratio.measure].reached
+    assert not figures(rows + measured("Ray Serve", [100, 50, 90]))[ratio.measure].reached
 
 
 def test_binary_tensors_are_compared_with_the_json_of_a_server_that_knows_no_other() -> None:
     rows = measured("fast-ml", [160], "oip binary") + measured("MLServer", [10], "oip")
-    assert found(rows)["the same, binary, vs MLServer's JSON"].found.median == 16
+    assert figures(rows)["the same, binary, vs MLServer's JSON"].found.median == 16
 
 
-def test_the_readme_names_what_is_missed_and_where_another_is_better() -> None:
+def test_the_readme_names_missed_targets_and_where_another_system_is_better() -> None:
     rows = measured("fast-ml", [10]) + measured("LitServe", [20]) + measured("raw ASGI", [25])
     shown = "\n".join(readme.measured({"measured": rows}))
     assert "- JSON row, SVC, 32 connections: requests/s vs the best peer: 0.5, wanted at least 8" in shown

@@ -1,4 +1,4 @@
-"""What the load test shows: figures, a bar, a page with pictures."""
+"""The load test's output: figures, a progress bar, and a page with charts."""
 
 import math
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from run_load_test import SCRIPT, fire
+from run_load_test import SCRIPT, run_load_test
 from server import PASSWORD, ROOT, Server
 
 from testing.load import tally
@@ -19,7 +19,7 @@ from testing.load.tally import Tally
 
 
 def test_the_report_has_throughput_and_percentiles_in_order(server: Server) -> None:
-    ended = fire(server.url, "50")
+    ended = run_load_test(server.url, "50")
     assert re.match(r"50 requests in \d+\.\d\d s, \d+ a second\n", ended.stdout)
     shown = re.search(r"p50 (\S+), p90 (\S+), p99 (\S+), p99.9 (\S+), max (\S+)\n", ended.stdout)
     assert shown
@@ -29,7 +29,7 @@ def test_the_report_has_throughput_and_percentiles_in_order(server: Server) -> N
 
 
 def test_the_report_is_one_page_with_the_figures(server: Server, tmp_path: Path) -> None:
-    ended = fire(server.url, "200", "--rows", "2", "--report", str(tmp_path / "out.html"))
+    ended = run_load_test(server.url, "200", "--rows", "2", "--report", str(tmp_path / "out.html"))
     assert ended.returncode == 0, ended.stderr
     html = (tmp_path / "out.html").read_text()
     assert not re.search(r"<script|<link|<img|@import|url\(|(href|src)=", html)
@@ -44,7 +44,7 @@ def test_the_report_is_one_page_with_the_figures(server: Server, tmp_path: Path)
         assert float((figures[name] or "").removesuffix(" ms")) == pytest.approx(float(shown), abs=0.06)
 
 
-def test_a_report_tells_of_failures_and_shows_odd_text_as_it_is() -> None:
+def test_a_report_lists_failures_and_escapes_unusual_text() -> None:
     counted = Tally()
     counted.add(422, 0.001, 0.5)
     html = page(counted, {"request": "<b> & co", "url": "x"}, "422: <script>")

@@ -1,4 +1,4 @@
-"""The load test ends with one plain line where the server fails it, is not there or stops."""
+"""The load test ends with one plain line if the server fails, is not reachable or stops."""
 
 import math
 import multiprocessing
@@ -14,7 +14,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from run_load_test import SCRIPT, SHOT, assert_one_plain_line, fire, wait_for_predictions
+from run_load_test import SCRIPT, SHOT, assert_one_plain_line, run_load_test, wait_for_predictions
 from server import PASSWORD, ROOT, Server
 
 from testing.load import firing
@@ -24,24 +24,24 @@ from testing.load.tally import Tally
 def test_a_failed_prediction_fails_the_run_and_says_why(server: Server) -> None:
     table = "height,kind\n" + "".join(f"{n},{'ab'[n % 2]}\n" for n in range(60))
     assert server.train(table, "kind").status_code == 200
-    ended = fire(server.url, "10", "--csv")
+    ended = run_load_test(server.url, "10", "--csv")
     assert_one_plain_line(ended)
     assert "statuses    422: 10\n" in ended.stdout
     assert "predicts kind, not species" in ended.stderr
 
 
 def test_a_wrong_password_stops_it_early(server: Server) -> None:
-    ended = fire(server.url, "1000000", password="wrong")
+    ended = run_load_test(server.url, "1000000", password="wrong")
     assert_one_plain_line(ended)
     assert "the server refuses this user and password" in ended.stderr
     assert "200" not in ended.stdout
     # It tried once, so that the server has not blocked this machine.
-    assert fire(server.url, "1").returncode == 0
+    assert run_load_test(server.url, "1").returncode == 0
 
 
 def test_a_server_that_is_not_there_is_named(server: Server) -> None:
     for arguments in ("5",), ("5", "--csv"):
-        ended = fire("http://127.0.0.1:9", *arguments)
+        ended = run_load_test("http://127.0.0.1:9", *arguments)
         assert_one_plain_line(ended)
         assert "no server answers there (Cannot connect to host 127.0.0.1:9" in ended.stderr
 
@@ -55,21 +55,21 @@ def test_a_server_that_stops_ends_it(serve: Callable[..., Server]) -> None:
 
     stopping = threading.Thread(target=stop)
     stopping.start()
-    ended = fire(server.url, "1000000")
+    ended = run_load_test(server.url, "1000000")
     stopping.join()
     assert_one_plain_line(ended)
     assert "200: " in ended.stdout
 
 
-def test_a_server_without_a_model_is_told_from_one_that_fails(serve: Callable[..., Server]) -> None:
-    ended = fire(serve(BOOTSTRAP="false").url, "5")
+def test_a_server_without_a_model_is_distinguished_from_one_that_fails(serve: Callable[..., Server]) -> None:
+    ended = run_load_test(serve(BOOTSTRAP="false").url, "5")
     assert_one_plain_line(ended)
     assert "train its default model first" in ended.stderr
 
 
 @contextmanager
 def answering(body: bytes, hold: threading.Event | None = None) -> Iterator[str]:
-    """A server that answers everything alike, once `hold` is set."""
+    """Start a server that gives every request the same answer once `hold` is set."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -94,9 +94,9 @@ def answering(body: bytes, hold: threading.Event | None = None) -> Iterator[str]
             listener.shutdown()
 
 
-def test_an_answer_that_is_none_ends_it() -> None:
+def test_an_answer_that_is_not_a_prediction_ends_the_load_test() -> None:
     with answering(b"{}") as url:
-        ended = fire(url, "1000000", "--csv")
+        ended = run_load_test(url, "1000000", "--csv")
     assert_one_plain_line(ended)
     assert "the answer holds no predictions: {}" in ended.stderr
     with pytest.raises(ValueError, match="2 predictions for 1 rows"):

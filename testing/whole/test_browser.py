@@ -1,4 +1,4 @@
-"""The whole way through a browser: Swagger UI in headless Chromium against the real server."""
+"""Swagger UI in headless Chromium against the real server."""
 
 import json
 import os
@@ -23,7 +23,7 @@ DATA = ROOT / "ML" / "data"
 
 
 class Docs:
-    """Swagger UI as a person meets it, with all that the browser asked for and complained about."""
+    """Swagger UI as a user sees it, with all requests and errors of the browser."""
 
     def __init__(self, browser: Browser, server: Server) -> None:
         self.server, self.requests, self.complaints = server, list[str](), list[str]()
@@ -47,7 +47,7 @@ class Docs:
         form.locator("button.btn-done").click()
 
     def try_out(self, path: str) -> "Operation":
-        """The form of a POST route."""
+        """Open the form of a POST route."""
         block = self.page.locator(".opblock-post", has=self.page.locator(f'[data-path="{path}"]'))
         block.locator(".opblock-summary-control").click()
         block.get_by_role("button", name="Try it out").click()
@@ -68,11 +68,11 @@ class Operation:
 
     @property
     def body(self) -> Any:
-        """The request as the page has filled it in."""
+        """Return the request as the page has filled it in."""
         return json.loads(self.block.locator("textarea.body-param__text").input_value())
 
     def execute(self, screenshot: str) -> tuple[int, Any]:
-        """Status and body of the answer, read from the page, which is kept as a picture."""
+        """Return status and body of the answer from the page, and save a screenshot."""
         self.block.get_by_role("button", name="Execute").click()
         answer = self.block.locator(".live-responses-table tbody tr").first
         expect(answer).to_be_visible(timeout=60_000)
@@ -97,7 +97,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def own_server(serve: Callable[..., Server]) -> Server:
-    return serve()
+    return serve(coverage=False)
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_only_the_file_need_be_chosen_to_predict_it(docs: Docs) -> None:
     assert (status, predicted.get("rows")) == (200, 45), predicted
 
 
-def test_what_is_wrong_is_readable_on_the_page(docs: Docs) -> None:
+def test_errors_are_readable_on_the_page(docs: Docs) -> None:
     docs.authorize()
     training = docs.try_out("/train_model")
     training.choose(DATA / "train.csv")
@@ -153,7 +153,7 @@ def test_what_is_wrong_is_readable_on_the_page(docs: Docs) -> None:
     assert "species" in answer["detail"][0]["msg"]
 
 
-def test_the_example_has_the_columns_of_whatever_model_is_live(docs: Docs) -> None:
+def test_the_example_has_the_columns_of_the_live_model(docs: Docs) -> None:
     table = "height,colour name,kind\n" + "".join(f"{n},{'rg'[n // 30]},{'ab'[n % 2]}\n" for n in range(60))
     assert docs.server.train(table, "kind").status_code == 200
     docs.page.reload()
@@ -166,7 +166,7 @@ def test_the_example_has_the_columns_of_whatever_model_is_live(docs: Docs) -> No
 
 
 class Site(ThreadingHTTPServer):
-    """Another site on this machine: its one page is whatever it is given."""
+    """Another site on this machine, with one page."""
 
     daemon_threads = True
 
@@ -179,7 +179,7 @@ class Site(ThreadingHTTPServer):
                 self.wfile.write(page.encode())
 
             def log_message(self, *_: object) -> None:
-                """Nothing: the test's output is read by people."""
+                """Log nothing, to keep the test's output readable."""
 
         super().__init__(("127.0.0.1", 0), Answer)
 
@@ -190,7 +190,7 @@ class Site(ThreadingHTTPServer):
 
 @contextmanager
 def another_site(page: str) -> Iterator[str]:
-    """The address of a site that shows this page, until the end of the block."""
+    """Serve this page on another site until the end of the block. Yields its address."""
     with Site(page) as site:
         thread = threading.Thread(target=site.serve_forever)
         thread.start()
@@ -220,7 +220,7 @@ fetch("{url}/train_model", {{method: "POST", body: form, credentials: "include",
 
 @pytest.fixture(scope="module")
 def remembering(browser: Browser, own_server: Server) -> Iterator[BrowserContext]:
-    """A browser whose user once gave the password, for either name of the server."""
+    """Return a browser whose user has entered the password, for both names of the server."""
     context = browser.new_context(http_credentials={"username": USER, "password": PASSWORD})
     page = context.new_page()
     for name in ("127.0.0.1", "localhost"):

@@ -1,4 +1,4 @@
-"""Clients of third parties, unmodified, against the real server."""
+"""Unmodified third-party clients against the real server."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from ML.src.classifier import build, score
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """A table to learn such rows from: more of them, the labels in turn."""
+    """Return a table with copies of these rows and alternating labels."""
     lines = [[*row.values(), label] for row, label in zip(rows, ("up", "down"), strict=True)]
     cells = (",".join('"' + str(cell).replace('"', '""') + '"' for cell in line) for line in lines)
     return ",".join([*rows[0], "label"]) + "\n" + "\n".join([*cells] * 20)
@@ -34,8 +34,8 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server], fork: Callable[..., Any]) -> Server:
-    """With models of numbers, of all kinds, and of text alone."""
-    server = serve(fork(mixed=COPY, text=COPY), WEB_CONCURRENCY="1")
+    """Start a server with models of numbers, of all kinds of columns, and of text only."""
+    server = serve(fork(mixed=COPY, text=COPY), coverage=False, WEB_CONCURRENCY="1")
     for name, rows in (("mixed", MIXED), ("text", TEXT)):
         server.train(table(rows), "label", model=name).raise_for_status()
     return server
@@ -69,7 +69,7 @@ def test_tritonclient_learns_of_server_and_models(triton: Any) -> None:
     assert len(triton["statistics"]["model_stats"]) >= 3
 
 
-def test_tritonclient_loads_a_model_and_hears_why_it_stays_loaded(triton: Any) -> None:
+def test_tritonclient_loads_a_model_and_learns_why_it_stays_loaded(triton: Any) -> None:
     assert triton["load"] is None
     assert triton["load of none"][0] == "404" and "no model nope" in triton["load of none"][1]
     assert triton["unload"][0] == "400" and "stays loaded" in triton["unload"][1]
@@ -80,7 +80,7 @@ def test_tritonclient_loads_a_model_and_hears_why_it_stays_loaded(triton: Any) -
 def test_tritonclient_gets_the_same_predictions_by_every_way(
     server: Server, triton: Any, model: str, rows: Any
 ) -> None:
-    """Binary and JSON, both ways, one input a column or a matrix, plain, gzip and deflate."""
+    """As binary and JSON, one input per column or a matrix, plain, gzip and deflate."""
     assert triton["models"][model]["predictions"] == [server.predict(rows, model).json()["predictions"]]
 
 

@@ -1,4 +1,4 @@
-"""The settings: what is impossible or misspelt ends the start with one plain line, and no secret is in it."""
+"""Settings: an impossible or misspelt one stops the start with one plain line that contains no secret."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ NO_FILE = {"PYTHON_DOTENV_DISABLED": "true"}
 
 @pytest.fixture
 def configure(monkeypatch):
-    """The settings of an environment that holds these and no others: `configure(PORT="80")`."""
+    """Return the settings of an environment with only these variables: `configure(PORT="80")`."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
 
@@ -32,7 +32,7 @@ def configure(monkeypatch):
 
 @pytest.fixture
 def refusal(configure):
-    """The line with which a start under these settings ends."""
+    """Return the line that a start with these settings ends with."""
 
     def read(**environment):
         with pytest.raises(SystemExit) as caught:
@@ -83,7 +83,7 @@ def test_both_users_can_not_have_one_name(refusal):
     assert "PREDICT_USER must be another" in refusal(PREDICT_USER="admin", PREDICT_PASS="x")
 
 
-def test_several_mistakes_are_told_in_one_line(refusal):
+def test_several_mistakes_are_reported_in_one_line(refusal):
     line = refusal(PORT="x", HOLDOUT="2")
     assert "PORT: " in line and "; HOLDOUT: " in line and "\n" not in line
 
@@ -141,7 +141,7 @@ def test_the_password_is_in_no_printed_settings(configure):
 
 
 @pytest.mark.parametrize("environment", [{}, {"SERVICE_PASS": ""}])
-def test_a_password_is_made_up_anew_when_none_is_set(configure, environment):
+def test_a_new_password_is_generated_if_none_is_set(configure, environment):
     first, second = configure(**environment), configure(**environment)
     assert first.password_generated and len(first.service_pass.get_secret_value()) >= 16
     assert first.service_pass != second.service_pass
@@ -181,19 +181,19 @@ def test_nothing_else_reads_the_environment():
 
 
 def test_every_setting_is_described_and_in_the_table_of_the_docs():
-    """Each row begins with | `NAME` |; more names than settings there are would be misspelt ones."""
+    """Each row starts with | `NAME` |. Names without a setting are misspelt."""
     rows = re.findall(r"^\| `([A-Z][A-Z_]+)` ", PAGE.read_text(), re.MULTILINE)
     assert set(rows) >= {name.upper() for name in Settings.model_fields}
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
-def test_the_port_is_vertexs_unless_somebody_says_another(configure):
+def test_the_port_is_vertexs_unless_port_is_set(configure):
     assert configure(AIP_HTTP_PORT="8080").port == 8080
     assert configure(AIP_HTTP_PORT="8080", PORT="9000").port == 9000
     assert configure(AIP_HTTP_PORT="8080", PORT="").port == 8080
 
 
-def test_the_store_is_vertexs_unless_somebody_says_another(configure, tmp_path):
+def test_the_store_is_vertexs_unless_models_dir_is_set(configure, tmp_path):
     for uri in f"file://{tmp_path}", str(tmp_path):
         found = configure(AIP_STORAGE_URI=uri)
         assert (found.models_dir, found.training) == (tmp_path, False)

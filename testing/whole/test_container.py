@@ -1,4 +1,4 @@
-"""The image: built and run as the README says, and in the ways that an orchestrator runs it."""
+"""The image, built and run as the README says and as orchestrators do."""
 
 import json
 import os
@@ -21,19 +21,19 @@ Say = Callable[[str], None]
 
 
 def commands(log: str) -> list[str]:
-    """The three curl lines that the server printed."""
+    """Return the three curl lines that the server printed."""
     return re.findall(r"^curl .*$", log, re.MULTILINE)
 
 
 def follow(container: Container, line: str, **environment: str) -> str:
-    """What a printed line answers when it is pasted into a shell; only the port is another."""
+    """Run a printed line in a shell, with the container's port, and return the output."""
     line = line.replace("http://127.0.0.1:8000", container.url)
     environment = {**os.environ, **environment}
     return subprocess.run(["sh", "-c", line], cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE).stdout
 
 
 def flow(container: Container, **environment: str) -> None:
-    """Trains, predicts a file and predicts a row by the lines that the server printed."""
+    """Train, predict a file and predict a row with the lines that the server printed."""
     answers = [json.loads(follow(container, line, **environment)) for line in commands(container.log)]
     trained, table, rows = answers
     assert re.fullmatch(r"Train accuracy : \d+\.\d\d %", trained["output"])
@@ -44,14 +44,14 @@ def flow(container: Container, **environment: str) -> None:
 
 @pytest.fixture
 def volume() -> Iterator[str]:
-    """A named volume."""
+    """Create a named volume, and remove it afterwards."""
     yield (name := docker("volume", "create"))
     docker("volume", "rm", name)
 
 
 @pytest.fixture
 def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Prints a figure that a person may want to see although the test passes."""
+    """Return a function that prints a figure even if the test passes."""
 
     def show(figure: str) -> None:
         with capsys.disabled():
@@ -67,13 +67,13 @@ def test_docker_run_serves_the_samples_that_are_in_the_image(run: Callable[..., 
     assert "sample" not in container.log  # nothing was left to train at start
     flow(container)
     assert container.sh("id -u") == "10001"
-    container.until(lambda: container.state("Health.Status") == "healthy")
+    container.wait_for(lambda: container.state("Health.Status") == "healthy")
 
 
 @pytest.mark.parametrize("given", ["PORT=9000", "GUNICORN_CMD_ARGS=--threads 1 -b=0.0.0.0:9000 --workers 1"])
 def test_it_is_healthy_on_another_port(run: Callable[..., Container], given: str) -> None:
     container = run("--env", given, port=9000).ready()
-    container.until(lambda: container.state("Health.Status") == "healthy")
+    container.wait_for(lambda: container.state("Health.Status") == "healthy")
 
 
 @pytest.mark.exclusive
@@ -89,12 +89,11 @@ def test_a_given_password_is_never_shown_and_stopping_is_quick(run: Callable[...
     assert PASSWORD not in container.log
 
 
-@pytest.mark.exclusive
 def test_it_stops_while_it_still_starts(run: Callable[..., Container]) -> None:
     training = run("--tmpfs", MODELS)
     time.sleep(1)
     loading = run()
-    loading.until(lambda: "gunicorn --config" in docker("top", loading.id))
+    loading.wait_for(lambda: "gunicorn --config" in docker("top", loading.id))
     time.sleep(1)  # gunicorn loads the app, or has just loaded it
     for container in training, loading:
         docker("stop", container.id)
@@ -140,7 +139,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(
     assert "10001" in container.log
 
 
-def test_the_image_holds_nothing_but_what_serves(run: Callable[..., Container], say: Say) -> None:
+def test_the_image_contains_only_what_the_server_needs(run: Callable[..., Container], say: Say) -> None:
     container = run().ready()
     assert container.sh("ls -A /app").split() == [
         "ML",
@@ -160,7 +159,6 @@ def test_the_image_holds_nothing_but_what_serves(run: Callable[..., Container], 
     say(f"the image has {size / 1e6:.0f} MB, {(size - base) / 1e6:.0f} more than its base")
 
 
-@pytest.mark.exclusive
 def test_an_app_image_on_the_base_image_is_built_in_seconds(image: str, say: Say) -> None:
     docker("build", "-t", BASE, "-f", "gunicorn/Dockerfile.fast-ml", ".")
     started = time.monotonic()

@@ -12,7 +12,7 @@ __all__ = ["image", "run"]
 
 
 def opt_ml(tmp_path: Path) -> Path:
-    """SageMaker's folders with a table to train from."""
+    """Make SageMaker's folders with a table to train from."""
     root = tmp_path / "ml"
     for name in "input/data/training", "input/config", "model", "output":
         (root / name).mkdir(parents=True)
@@ -32,11 +32,13 @@ def test_sagemaker_trains_and_serves(run: Callable[..., Container], image: str, 
         # As an endpoint has it, read-only; the default image serves it too, which is not root.
         model = ("--volume", f"{root / 'model'}:/opt/ml/model:ro", "--env", "OPEN_PROTOCOLS=sagemaker", "--read-only")
         served = run(*model, "--tmpfs", "/tmp", port=8080, command="serve")
-        served.until(lambda: curl("--output", os.devnull, "--write-out", "%{http_code}", f"{served.url}/ping") == "200")
+        served.wait_for(
+            lambda: curl("--output", os.devnull, "--write-out", "%{http_code}", f"{served.url}/ping") == "200"
+        )
         csv = ("--header", "Content-Type: text/csv", "--data", "5.1,3.5,1.4,0.2")
         assert curl(*csv, f"{served.url}/invocations") == "setosa\n"
         assert "x1" in curl(*csv[:2], "--data", "1,2", f"{served.url}/invocations")
-        served.until(lambda: served.state("Health.Status") == "healthy")
+        served.wait_for(lambda: served.state("Health.Status") == "healthy")
         (root / "input" / "data" / "training" / "part.csv").write_text("a,1\n")
         docker("run", "--rm", "--volume", f"{root}:/opt/ml", f"{image}:sagemaker", "train", check=False)
         assert "10 or more" in (root / "output" / "failure").read_text()
@@ -57,9 +59,9 @@ def test_vertex_chooses_port_routes_and_store(run: Callable[..., Container], tmp
         *("--env", "OPEN_PROTOCOLS=vertex"),
         port=7080,
     )
-    container.until(
+    container.wait_for(
         lambda: curl("--output", os.devnull, "--write-out", "%{http_code}", f"{container.url}/alive") == "200"
     )
     json_body = ("--header", "Content-Type: application/json", "--data", '{"instances": [[5.1, 3.5, 1.4, 0.2]]}')
     assert json.loads(curl(*json_body, f"{container.url}/ask:predict")) == {"predictions": ["setosa"]}
-    container.until(lambda: container.state("Health.Status") == "healthy")
+    container.wait_for(lambda: container.state("Health.Status") == "healthy")

@@ -1,4 +1,4 @@
-"""Made-up tables: training and prediction never fail, and CSV and JSON answer alike.
+"""Generated tables: training and prediction never fail, and CSV and JSON get the same predictions.
 
 With CI set, 300 tables. 240 of them, half for each model and half of these compiled, are trained, loaded and predicted
 in this process, by the functions that the server and its training process call. 60 go through the real server, two at
@@ -22,6 +22,8 @@ from ML.schema import csv_rows
 from ML.tables import reading
 from ML.training import run
 
+pytestmark = pytest.mark.usefixtures("without_coverage")
+
 
 def write(found, separator=","):
     out = io.StringIO()
@@ -30,7 +32,7 @@ def write(found, separator=","):
 
 
 def as_json(cell, column):
-    """What somebody sends for a cell of a learned column; the table of meanings, from the other side."""
+    """Return the JSON value for a cell of a learned column, the inverse of the table of cell meanings."""
     kind = column["kind"]
     if not cell.strip() and (kind != "text" or not cell):
         return None
@@ -47,15 +49,21 @@ def instances(found, features):
     return [{c["name"]: as_json(cell, c) for c, cell in zip(features, row, strict=True)} for row in rows]
 
 
-def alike(a, b):
+def same_value(a, b):
     if isinstance(a, list):
-        return len(a) == len(b) and all(map(alike, a, b))
+        return len(a) == len(b) and all(map(same_value, a, b))
     return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9) if isinstance(a, float) else (type(a), a) == (type(b), b)
+
+
+@pytest.fixture(scope="module")
+def server(serve):
+    """A server that only this file trains."""
+    return serve(coverage=False)
 
 
 @pytest.fixture(scope="module", params=["auto", "sklearn"])
 def store(request, tmp_path_factory):
-    """An empty store for trainings in this process, compiled or not."""
+    """Set up an empty store for trainings in this process, with or without compiling."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNTIME", request.param)
         patch.setenv("MODELS_DIR", str(tmp_path_factory.mktemp("random")))
@@ -74,8 +82,8 @@ def predicted(live, columns):
 @pytest.mark.parametrize("model", TARGETS)
 @examples(60, 5)
 @given(st.data(), st.sampled_from(reading.SEPARATORS))
-def test_any_table_trains_and_csv_and_json_answer_alike(store, model, data, separator):
-    """In this process: learn, hold out, fit, score, save, load back, publish; load; predict both ways."""
+def test_any_table_trains_and_csv_and_json_get_the_same_predictions(store, model, data, separator):
+    """Train and publish in this process, then load and predict from CSV and JSON."""
     found = data.draw(tables(model))
     csv_file = write(found, separator).encode()
     live = loading.load(model, run.run(model, csv_file, "y", "command").version)
@@ -84,7 +92,7 @@ def test_any_table_trains_and_csv_and_json_answer_alike(store, model, data, sepa
     rows = instances(found, [column.model_dump() for column in live.schema.columns])
     for body in (rows, [list(row.values()) for row in rows]):
         asked = live.instances.parse(json.dumps({"instances": body}).encode(), 1000)
-        assert alike(by_csv, predicted(live, asked.columns))
+        assert same_value(by_csv, predicted(live, asked.columns))
     assert labels and labels == found["y"]
     known = {(type(label), label) for label in live.target.convert(labels).tolist()}
     assert model == "regressor" or {(type(label), label) for label in by_csv[0]} <= known
@@ -103,7 +111,7 @@ def through(server, model, found, separator):
         by_json = server.predict(body, model, probabilities=classify)
         assert by_json.status_code == 200, by_json.text
         for part in ("predictions", "probabilities") if classify else ("predictions",):
-            assert alike(by_csv[part][: len(body)], by_json.json()[part])
+            assert same_value(by_csv[part][: len(body)], by_json.json()[part])
         assert by_json.json()["model_version"] == trained.json()["version"]
 
 

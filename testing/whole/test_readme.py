@@ -1,4 +1,4 @@
-"""README and docs/ tell the truth: every command runs, every setting is in the table."""
+"""README and docs/ are correct: every command runs, and every setting is in the table."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def test_every_setting_is_in_the_table_as_it_is() -> None:
 
 @pytest.fixture(scope="module")
 def newcomer(serve: Callable[..., Server]) -> Server:
-    """A server as a newcomer has it."""
+    """Start a server with the defaults."""
     return serve()
 
 
@@ -94,7 +94,7 @@ def test_the_banner_shows_commands_that_run_and_no_given_password(newcomer: Serv
     assert f"{newcomer.url}/docs" in newcomer.log
 
 
-def test_a_made_up_password_is_printed_and_works(serve: Callable[..., Server]) -> None:
+def test_a_generated_password_is_printed_and_works(serve: Callable[..., Server]) -> None:
     server = serve(SERVICE_PASS="", WEB_CONCURRENCY="2", BOOTSTRAP="false")
     found = re.search(r"^Password +(\S+)", server.log, re.MULTILINE)
     assert found
@@ -130,7 +130,7 @@ def test_make_run_serves_from_a_fresh_clone_with_an_empty_home(tmp_path: Path) -
     )
     try:
         deadline = time.monotonic() + 280
-        while not answers(f"http://127.0.0.1:{port}/health/ready"):
+        while not is_ready(f"http://127.0.0.1:{port}/health/ready"):
             assert server.poll() is None, (tmp_path / "output").read_text()
             assert time.monotonic() < deadline, (tmp_path / "output").read_text()
             time.sleep(0.5)
@@ -142,7 +142,7 @@ def test_make_run_serves_from_a_fresh_clone_with_an_empty_home(tmp_path: Path) -
         output.close()
 
 
-def answers(url: str) -> bool:
+def is_ready(url: str) -> bool:
     try:
         return httpx.get(url).status_code == 200
     except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""Tables that people know, with strings, gaps and dates among them: trained, predicted back, rolled back."""
+"""Well-known tables, with text, missing values and dates: trained, predicted, rolled back."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def of_sklearn(name: str) -> pd.DataFrame:
 
 
 def of_cars() -> pd.DataFrame:
-    """Strings, gaps, and dates as text."""
+    """Return a table with text, missing values, and dates as text."""
     cars = pd.DataFrame(json.loads((VEGA / "cars.json").read_text()))
     return cars[cars["Miles_per_Gallon"].notna()]
 
@@ -40,8 +40,8 @@ TABLES: dict[str, tuple[Callable[[], pd.DataFrame], str, str, float]] = {
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    """A server of its own, because these tests roll back."""
-    return serve()
+    """Start a server of its own, because these tests roll back."""
+    return serve(coverage=False)
 
 
 @pytest.mark.parametrize(("load", "target", "model", "least"), TABLES.values(), ids=TABLES)
@@ -67,6 +67,6 @@ def test_a_table_is_trained_predicted_back_and_rolled_back(
 
 
 def adapted(server: Server, model: str, instances: list[dict]) -> list[dict]:
-    """The rows without the columns that were empty in the whole table, and numbers as the numbers they are."""
+    """Return the rows without the columns that are empty in the whole table."""
     columns = server.client.get(f"/models/{model}").json()["live"]["features"]["columns"]
     return [{column["name"]: row[column["name"]] for column in columns} for row in instances]

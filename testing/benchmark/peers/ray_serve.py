@@ -6,7 +6,7 @@ docs.ray.io/en/master/cluster/kubernetes/user-guides/kuberay-serve-high-throughp
 import os
 import sys
 
-os.environ |= {"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1", "RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+os.environ.update(RAY_SERVE_THROUGHPUT_OPTIMIZED="1", RAY_SERVE_ENABLE_HA_PROXY="1", RAY_USAGE_STATS_ENABLED="0")
 
 import ray  # type: ignore[import-not-found]
 from _model import Model  # type: ignore[import-not-found]

@@ -1,9 +1,9 @@
-"""Compiled models answer like scikit-learn: common transformers and estimators, over tables of every make."""
+"""Compiled models predict like scikit-learn, for its common transformers and estimators and all kinds of tables."""
 
 import numpy as np
 import pytest
 from fitted_models import people
-from pipelines import EVERY, PREPARATIONS, answered, build, fit, imputed, mixed
+from pipelines import EVERY, PREPARATIONS, build, fit, imputed, mixed, predict_or_none
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
@@ -13,6 +13,8 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.svm import SVC
 
 from ML.src import classifier, regressor
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
@@ -113,4 +115,4 @@ def test_many_rows_are_answered_in_pieces_as_one_by_one():
     made, _ = found.converted()
     rows = [column * 20 for column in found.X.T.to_numpy().tolist()]
     answer = made.predict(made.table(rows)).predictions
-    assert len(answer) == 2400 and answer == answer[:120] * 20 == answered(found.original, rows)[0]
+    assert len(answer) == 2400 and answer == answer[:120] * 20 == predict_or_none(found.original, rows)[0]

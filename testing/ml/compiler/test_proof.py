@@ -1,9 +1,9 @@
-"""The proof of a compiled model catches what is planted into its graph."""
+"""The proof of a compiled model catches errors planted into its graph."""
 
 import numpy as np
 import onnx
 import pytest
-from fitted_models import fitted, people
+from fitted_models import encoder, fit_model, people
 from onnx import numpy_helper
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -12,7 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ML.compiler.proof import Different
-from ML.src._boosting import encoder
+
+pytestmark = pytest.mark.slow
 
 MODELS = {
     "classifier": (lambda: HistGradientBoostingClassifier(max_iter=20, min_samples_leaf=5), "classification"),
@@ -23,11 +24,11 @@ MODELS = {
 
 def model(name):
     make, task = MODELS[name]
-    return fitted(make_pipeline(encoder(), make()), people(200, classes=3 * (task == "classification")), task)
+    return fit_model(make_pipeline(encoder(), make()), people(200, classes=3 * (task == "classification")), task)
 
 
 def planted(operator, attribute, change):
-    """Changes an attribute of all nodes of a kind."""
+    """Return a function that changes an attribute of all nodes of a kind."""
 
     def into(data):
         graph, changed = onnx.load_from_string(data), 0
@@ -48,7 +49,7 @@ def tensor(change):
 
 
 def without_float32(data):
-    """The forest's cast to float32 and back is taken out."""
+    """Remove the forest's cast to float32 and back."""
     graph = onnx.load_from_string(data)
     for node in graph.graph.node:
         if node.op_type == "Cast" and node.attribute[0].i == onnx.TensorProto.FLOAT:
@@ -57,7 +58,7 @@ def without_float32(data):
 
 
 def all_float32(data):
-    """Each constant is rounded to float32."""
+    """Round each constant to float32."""
     graph = onnx.load_from_string(data)
     for constant in graph.graph.initializer:
         values = numpy_helper.to_array(constant)
@@ -68,7 +69,7 @@ def all_float32(data):
 
 
 def last_of_ties(data):
-    """Of equal sums the last class is answered."""
+    """Predict the last of several classes with equal sums."""
     graph = onnx.load_from_string(data)
     for node in graph.graph.node:
         if node.op_type == "ArgMax":
@@ -114,9 +115,9 @@ def test_a_planted_fault_is_caught(name, fault):
 
 
 def test_a_forest_that_takes_less_for_less_or_equal_is_caught():
-    """Its splits lie between two values, so that only a table of the float32 that a split is shows it."""
+    """Its splits lie between two values, so that only rows with the split's own float32 value reveal the error."""
     table = {"n": [str(i) for i in range(40)], "y": ["a", "b", "a", "b"] * 10}
-    found = fitted(RandomForestClassifier(3, random_state=0), table, "classification")
+    found = fit_model(RandomForestClassifier(3, random_state=0), table, "classification")
     assert found.proven().rows > 100
     with pytest.raises(Different):
         found.proven(LESS)
@@ -125,14 +126,14 @@ def test_a_forest_that_takes_less_for_less_or_equal_is_caught():
 def test_constants_in_float32_are_caught():
     scaled = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())
     table = {name: cells for name, cells in people(classes=2).items() if name not in ("town", "grade")}
-    found = fitted(scaled, table, "classification")
+    found = fit_model(scaled, table, "classification")
     found.proven()
     with pytest.raises(Different):
         found.proven(all_float32)
 
 
 def unguarded(data):
-    """A forest that lets pass what float32 can't hold."""
+    """A forest that accepts values too large for float32."""
     graph = onnx.load_from_string(data)
     for node in graph.graph.node:
         if node.op_type == "IsInf":
@@ -140,6 +141,6 @@ def unguarded(data):
     return graph.SerializeToString()
 
 
-def test_an_answer_to_what_the_original_refuses_is_caught():
+def test_the_proof_catches_predictions_for_rows_that_the_original_refuses():
     with pytest.raises(Different, match="The compiled form predicts some .* that the original does not"):
         model("forest").proven(unguarded)

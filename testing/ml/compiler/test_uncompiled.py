@@ -1,9 +1,9 @@
-"""What is not compiled, or answers otherwise when it is, is served by scikit-learn, and says why in a sentence."""
+"""Models that can't be compiled, or predict differently when compiled, are served by scikit-learn and say why."""
 
 import numpy as np
 import pytest
-from fitted_models import people
-from pipelines import PREPARATIONS, alike, answered, fit, imputed, mixed
+from fitted_models import encoder, people
+from pipelines import PREPARATIONS, fit, imputed, mixed, predict_or_none, same_answers
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
@@ -27,7 +27,8 @@ from sklearn.tree import DecisionTreeClassifier
 from ML.compiler import timing
 from ML.compiler.graph import Unsupported
 from ML.prediction.answers import CannotPredict
-from ML.src._boosting import encoder
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ from ML.src._boosting import encoder
         (lambda: GradientBoostingClassifier(init=LogisticRegression()), "init estimator"),
     ],
 )
-def test_what_has_no_compiled_form_says_so_in_a_sentence(model, said, tmp_path):
+def test_a_model_without_a_compiled_form_says_why(model, said, tmp_path):
     entry = fit(make_pipeline(PREPARATIONS["scaled"](), model()), people(classes=2), "classification").published(
         tmp_path
     )
@@ -49,14 +50,14 @@ def test_what_has_no_compiled_form_says_so_in_a_sentence(model, said, tmp_path):
 
 
 class Rounding(LinearRegression):
-    """Answers otherwise than the class that it comes from."""
+    """Predicts differently from its base class."""
 
     def predict(self, X):
         return super().predict(X).round()
 
 
 class Passing(StandardScaler):
-    """Learns nothing of what the class learns that it comes from."""
+    """Learns none of the attributes of its base class."""
 
     def fit(self, X, y=None):
         self.n_features_in_ = X.shape[1]
@@ -81,7 +82,7 @@ def test_a_converter_that_fails_does_not_fail_the_training(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_slower_with_any_number_of_rows_is_not_used():
+def test_a_compiled_form_that_is_slower_for_any_number_of_rows_is_not_used():
     faster, slower = {"original": 2.0, "compiled": 1.0}, {"original": 1.0, "compiled": 1.2}
     assert timing.slower({"1": faster, "10000": faster}) == ""
     said = timing.slower({"1": faster, "10000": slower})
@@ -106,8 +107,8 @@ def test_a_value_that_the_encoder_refuses_is_refused_and_named():
     found = fit(model, people(classes=2), "classification")
     made, _ = found.converted()
     row = [[value] for value in found.X.iloc[0].tolist()]
-    want, have = answered(found.original, row), answered(made, row)
-    assert None not in want and all(map(alike, want, have))
+    want, have = predict_or_none(found.original, row), predict_or_none(made, row)
+    assert None not in want and all(map(same_answers, want, have))
     row[5] = ["Atlantis"]
     with pytest.raises(CannotPredict, match="a value of town, grade was not in the training data"):
         made.predict(made.table(row))
@@ -119,4 +120,4 @@ def test_a_number_that_float32_can_not_hold_is_refused_where_scikit_learn_refuse
     made, _ = found.converted()
     row = [[value] for value in found.X.iloc[0].tolist()]
     row[1] = [number]
-    assert answered(found.original, row) == answered(made, row) == (None, None)
+    assert predict_or_none(found.original, row) == predict_or_none(made, row) == (None, None)

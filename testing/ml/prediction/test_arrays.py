@@ -1,4 +1,4 @@
-"""A model that takes arrays is served with arrays; one that wants its table gets it; both answer like scikit-learn."""
+"""Models that accept arrays are served with arrays, others with their table. Both predict like scikit-learn."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +36,7 @@ MODELS = {
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
-    """A server with these models; a warning in it is an error."""
+    """Start a server with these models. Warnings are errors."""
     project = fork(**{name: SOURCE.format(model=model) for name, (model, _) in MODELS.items()})
     return serve(project, BOOTSTRAP="false", WEB_CONCURRENCY="1", HOLDOUT="0.000000001")
 

@@ -1,4 +1,4 @@
-"""Every line of the table of cell meanings in ML/schema/cells.py: what is learned from text, and what a cell means."""
+"""Every line of the table in ML/schema/cells.py: which kind is learned from text, and what a cell means."""
 
 import math
 
@@ -39,14 +39,14 @@ def test_an_infinite_number_is_refused(text):
 @pytest.mark.parametrize(
     "text", ["1_0", "1_000.5", "١٢", "\uff11\uff12", "0x1f", "1,5", "1 000", "12%", "$5", "abc", "true", "--", "1-"]
 )
-def test_what_python_or_people_call_a_number_but_is_no_decimal_text_is_refused(text):
+def test_numbers_that_are_not_plain_decimals_are_refused(text):
     with pytest.raises(ValueError, match="is not a finite number"):
         cells.number(text)
 
 
 @pytest.mark.parametrize("text", ["1.5\u00a0", "\u00a01.5", "\u30001.5", "\t1.5\r"])
-def test_blanks_around_a_number_do_not_matter_whatever_script_they_are_from(text):
-    """A non-breaking space comes with numbers copied from web pages; what is learned as a number converts as one."""
+def test_whitespace_of_any_script_around_a_number_is_ignored(text):
+    """Numbers copied from web pages contain non-breaking spaces. They are learned and converted as numbers."""
     assert cells.learn([text, "2"]) == ("number", ())
     assert cells.number(text) == 1.5
 
@@ -87,7 +87,7 @@ def test_an_empty_date_is_missing(text):
     ["NA", "2024-02-30", "2024-13-01", "2024-1-1", "20240101", "2024-W01-1", "01.02.2024", "2024-01-01T", "2024-01-01x",
      "2024-01-01T25:00", "\u0662024-01-01", "2024-01-01T10:00+99:00", "0000-01-01"],
 )  # fmt: skip
-def test_what_is_no_iso_8601_date_is_refused(text):
+def test_a_date_that_is_not_iso_8601_is_refused(text):
     with pytest.raises(ValueError, match="is not an ISO 8601 date"):
         cells.date(text)
 
@@ -106,7 +106,7 @@ def test_a_flag_refuses_every_other_word_and_names_its_own(text):
 
 
 def test_zero_and_one_as_a_spreadsheet_writes_them_beside_gaps_are_the_same_flag():
-    """pandas turns an integer column with gaps into 0.0 and 1.0; JSON has but one number for both."""
+    """pandas turns integers with missing values into 0.0 and 1.0. In JSON, 1 and 1.0 are the same number."""
     assert [cells.flag(("0", "1"))(text) for text in ("0.0", "1.0")] == [0.0, 1.0]
 
 
@@ -122,7 +122,7 @@ def test_only_the_empty_text_is_missing():
 
 
 @pytest.mark.parametrize("kind", ["number", "date", "text", "flag"])
-def test_each_kind_agrees_with_itself_on_what_is_a_gap(kind):
+def test_each_kind_treats_missing_values_consistently(kind):
     convert = cells.converter(kind, ("no", "yes"))
     for text in ("", " ", "NA", "null", "-"):
         try:
@@ -180,7 +180,7 @@ def test_an_empty_column_teaches_nothing(column):
 @pytest.mark.parametrize(
     "cell", ["1", "1.5", " 2 ", "1e5", "5.", "2024-01-01", "x", "\u00a03", "\x1c4", "3\u2009", "1\x85"]
 )
-def test_a_learned_converter_takes_what_it_was_learned_from(cell):
+def test_a_learned_converter_accepts_the_cells_it_was_learned_from(cell):
     learned = cells.learn([cell])
     assert learned
     cells.converter(*learned)(cell)

@@ -1,11 +1,11 @@
-"""Large JSON bodies, read in pieces, are answered as if they were read whole."""
+"""Large JSON bodies that are read in pieces give the same rows as if read at once."""
 
 import json
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from json_rows import COLUMNS, ROW, of
+from json_rows import COLUMNS, ROW, make_parser
 
 from ML.errors import Invalid, TooLarge
 from ML.schema import json_pieces, json_rows
@@ -19,12 +19,12 @@ OBJECTS = st.lists(
     min_size=1,
     max_size=40,
 )
-LEARNED = of()
+LEARNED = make_parser()
 
 
 @pytest.fixture(autouse=True, params=[1, 100, 3000])
 def in_pieces(request, monkeypatch):
-    """Even small bodies are cut."""
+    """Split even small bodies."""
     monkeypatch.setattr(json_rows, "WHOLE", 0)
     monkeypatch.setattr(json_pieces, "PIECE", request.param)
 
@@ -58,7 +58,7 @@ def test_rows_in_pieces_are_the_rows(rows, indent, arrays, first, monkeypatch):
 
 @SOME
 @given(rows=OBJECTS, wrong=st.sets(st.integers(0, 39)), value=st.sampled_from(["x", None, [1], True]))
-def test_what_is_wrong_in_pieces_is_told_by_the_same_places(rows, wrong, value, monkeypatch):
+def test_errors_in_pieces_name_the_same_places(rows, wrong, value, monkeypatch):
     for place in wrong:
         if place < len(rows):
             rows[place] = rows[place] | {"yes": value} if place % 3 else {"n": 1}
@@ -83,7 +83,7 @@ def test_a_body_that_is_cut_off_or_damaged_is_refused(rows, data, monkeypatch):
         assert one[0]["type"] in ("json_invalid", "too_deep") and one[0]["loc"] == ["body"]
 
 
-def test_a_syntax_error_is_told_by_its_line_and_column():
+def test_a_syntax_error_is_reported_with_its_line_and_column():
     body = b'{"instances": [\n' + b"".join(b"  %s,\n" % json.dumps(ROW).encode() for _ in range(50)) + b"  {,}\n]}"
     assert "at line 52 column 4" in outcome(body)[0]["msg"]
     body = b'{"instances": [%s],\n "parameters": oops}' % json.dumps(ROW).encode()
@@ -91,7 +91,7 @@ def test_a_syntax_error_is_told_by_its_line_and_column():
 
 
 @pytest.mark.parametrize("row", [b"[[[[[[[[[1]]]]]]]]]", b'{"a": ' * 9 + b"1" + b"}" * 9])
-def test_a_row_of_many_levels_is_refused_with_what_to_do(row):
+def test_a_deeply_nested_row_is_refused_with_a_remedy(row):
     with pytest.raises(Invalid, match="8 levels of brackets; send plain values"):
         LEARNED.parse(b'{"instances": [' + b",".join([row] * 3) + b"]}", 100)
 

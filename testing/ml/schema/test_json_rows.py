@@ -1,10 +1,10 @@
-"""The JSON body of a prediction: what is wrong is told by its place."""
+"""The JSON body of a prediction: errors name their place."""
 
 import json
 import resource
 
 import pytest
-from json_rows import COLUMNS, ROW, frame, of, parse
+from json_rows import COLUMNS, ROW, frame, make_parser, parse
 
 from ML.errors import Invalid, TooLarge
 from rest_api.http.errors import Errors
@@ -128,7 +128,7 @@ def test_a_large_body_that_is_no_json_is_not_sent_back():
 @pytest.mark.parametrize(
     "parameters", [{"probabilities": "yes"}, {"probabilities": 1}, {"probability": True}, [], None]
 )
-def test_parameters_are_what_they_are_said_to_be(parameters):
+def test_parameters_must_have_their_documented_types(parameters):
     assert wrong({"instances": [ROW], "parameters": parameters}).errors[0]["loc"][:2] == ["body", "parameters"]
 
 
@@ -139,7 +139,7 @@ def test_probabilities_are_given_on_request(parameters, asked):
     assert parse({"instances": [ROW], "parameters": parameters}).probabilities is asked
 
 
-def test_the_first_hundred_errors_are_told_and_the_others_counted():
+def test_the_first_hundred_errors_are_listed_and_the_others_counted():
     detail = wrong({"instances": [ROW | {"n": "x"}] * 130}).detail
     assert [len(detail), detail[99]["loc"], detail[100]["msg"]] == [
         101,
@@ -155,7 +155,7 @@ def test_more_rows_than_allowed_are_refused():
 
 @pytest.mark.parametrize("row", [b"[]", b"{}", b"1", b'""', b"[[]]"])
 def test_a_body_of_megabytes_without_a_row_in_it_does_not_become_gigabytes(row):
-    learned, before = of(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    learned, before = make_parser(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for rows in (100_000, 2_000_000):
         with pytest.raises((Invalid, TooLarge)):
             learned.parse(b'{"instances": [' + b",".join([row] * rows) + b"]}", 1_000_000)

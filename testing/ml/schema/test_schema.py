@@ -1,4 +1,4 @@
-"""The learned columns: what a prediction's table is checked against, and the made-up rows that show them."""
+"""The learned columns: how they check a prediction's table, and the synthetic example rows."""
 
 import math
 
@@ -106,7 +106,7 @@ def test_wrong_cells_are_found_past_the_first_chunk_and_counted_past_a_hundred()
     ]
 
 
-def test_where_all_cells_are_wrong_the_count_ends_early():
+def test_counting_stops_early_if_all_cells_are_wrong():
     with pytest.raises(Invalid) as caught:
         read(learned({"age": ["1", "2"]}), "age\n" + "x\n" * 50_000, most=100_000)
     detail = caught.value.detail
@@ -128,7 +128,7 @@ def test_a_table_without_a_column_to_learn_from_is_refused():
         learned({"a": ["", ""]})
 
 
-def test_the_examples_are_made_up_from_quantiles_and_frequent_words():
+def test_the_examples_are_generated_from_quantiles_and_frequent_words():
     secret = {"ssn": [f"{i:09d}" for i in range(1, 100)], "pay": [str(1000.123 + i) for i in range(99)],
               "town": ["Rome", "Oslo"] * 49 + ["Ur"], "ok": ["true", "false"] * 49 + [""]}  # fmt: skip
     rows = learned(secret).examples()
@@ -171,7 +171,7 @@ def test_a_schema_survives_its_card():
     assert Schema.model_validate_json(learned().model_dump_json()) == learned()
 
 
-def test_a_file_without_a_header_is_told_as_such():
+def test_a_file_without_a_header_is_reported_as_such():
     of = learned({"age": ["1", "2"], "size": ["1.5", "2"], "town": ["Graz", "Oslo"]})
     found = errors(of, "31,1.7,Lyon\n40,1.8,Graz\n")
     assert [e["loc"][2] for e in found] == ["age", "size", "town"]

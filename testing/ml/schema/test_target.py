@@ -1,4 +1,4 @@
-"""What a target column is taken for, and how its labels come back."""
+"""Which kind a target column is, and how predictions are converted back to its labels."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_labels_come_back_in_the_targets_own_type(column, type_, labels):
     [(["0.5", "1.5", "0.7"], "regression"), (["1", "2", "1"], "classification"), (["a", "b", "a"], "classification"),
      (["true", "false", "true"], "classification")],
 )  # fmt: skip
-def test_a_plain_object_is_what_the_values_of_its_target_are(column, task):
+def test_converted_labels_have_the_types_of_the_targets_values(column, task):
     assert learn(column, None).task == task
 
 
@@ -82,8 +82,8 @@ def test_a_number_that_no_float_holds_is_refused_by_row(cell, task):
         learn(["1", cell, "2", "1"], task)
 
 
-def test_numbers_that_no_float_tells_apart_are_different_classes():
-    """Identifiers past 2**53 are labels like any other: two of them may not become one."""
+def test_numbers_that_are_equal_as_floats_are_different_classes():
+    """Identifiers above 2**53 are labels like any other: two of them must not become one."""
     column = ["9007199254740993", "9007199254740992"] * 3
     assert len({str(label) for label in learn(column).convert(column).tolist()}) == 2
 

@@ -1,4 +1,4 @@
-"""Columns that grow piece by piece hold what was put into them."""
+"""Columns that are filled piece by piece contain every value."""
 
 import math
 

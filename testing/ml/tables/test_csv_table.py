@@ -1,4 +1,4 @@
-"""Uploads of every make, read as text cells; and what is told of a file that is no table."""
+"""Uploads in many formats are read as text cells. Files that are not tables get a clear message."""
 
 import csv
 import gzip
@@ -69,7 +69,7 @@ def test_a_column_may_have_any_name_however_few_rows_follow(name, rows):
 
 
 def test_a_header_is_read_the_same_whether_one_row_follows_or_many():
-    """Names with other separators in them must not make a one-row prediction another table than the training."""
+    """Names that contain other separators must not change how a one-row file is read."""
     header, row = "length; cm; raw,width; cm,kind\n", "1,2,3\n"
     assert reading.read((header + row).encode(), MOST).header == reading.read((header + row * 9).encode(), MOST).header
 
@@ -129,7 +129,7 @@ def test_more_rows_than_allowed_are_refused():
         (gzip.compress(b"", mtime=0), "the file is empty"),
     ],
 )
-def test_what_is_no_table_is_refused_with_what_to_do(data, message):
+def test_a_file_that_is_not_a_table_is_refused_with_a_remedy(data, message):
     with pytest.raises(Invalid, match=message) as caught:
         columns(data)
     assert [(e["loc"], e["type"]) for e in caught.value.errors] == [(["body", "csv_file"], "csv_invalid")]
@@ -142,14 +142,14 @@ def test_a_gzip_file_with_a_wrong_checksum_is_refused():
 
 
 def test_a_gzip_file_of_several_members_is_read_to_its_end_or_refused_but_never_cut():
-    """`cat a.gz b.gz` and bgzip make such files; gunzip gives all of it."""
+    """`cat a.gz b.gz` and bgzip create such files, and gunzip decompresses all members."""
     data = gzip.compress(b"a,b\n1,2\n") + gzip.compress(b"3,4\n")
     assert columns(data) == SIMPLE
 
 
 def test_a_gzip_file_of_many_members_takes_time_in_proportion_to_its_bytes():
     def seconds(members):
-        """Of the processor: others use the machine too."""
+        """Return the CPU time in seconds, because other processes use the machine too."""
         data = gzip.compress(b"a,b\n1,2\n") + gzip.compress(b"3,4\n") + gzip.compress(b"") * members
         started = time.thread_time()
         assert columns(data) == SIMPLE

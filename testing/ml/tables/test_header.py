@@ -1,4 +1,4 @@
-"""Whether a CSV has a header is told by the columns that the model learned."""
+"""The model's learned columns decide whether a CSV has a header."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def read(text, names, header=None):
         ("3,4\n", NUMBERED, (NUMBERED, [("3", "4")], False)),
     ],
 )
-def test_rows_are_told_from_a_header(text, names, wanted):
+def test_rows_are_distinguished_from_a_header(text, names, wanted):
     assert read(text, names) == wanted
 
 
@@ -37,7 +37,7 @@ def test_numbers_that_are_names_as_well_are_asked_about():
     assert read("0,1\n5,6\n", NUMBERED, header=False) == (NUMBERED, [("0", "1"), ("5", "6")], False)
 
 
-def test_of_ragged_rows_the_first_hundred_are_told_and_the_others_counted():
+def test_the_first_hundred_ragged_rows_are_listed_and_the_others_counted():
     with pytest.raises(Invalid) as caught:
         read("1,2\n" + "1\n" * 100_000, ["a", "b"])
     assert (len(caught.value.errors), caught.value.count) == (100, 100_000)

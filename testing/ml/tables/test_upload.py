@@ -1,4 +1,4 @@
-"""Files that are no table are told what they are; a table is read in blocks, wherever these end."""
+"""Messages for files that are not tables say what they are. Tables are read in blocks of any size."""
 
 import csv
 import gzip
@@ -60,7 +60,7 @@ ROWS = [{"a": 1, "b": "x,y"}, {"a": None, "b": [1]}]
         "{}",
     ],
 )
-def test_json_is_told_where_to_go(text):
+def test_an_upload_of_json_is_refused_with_the_route_for_json(text):
     for data in (text.encode(), gzip.compress(text.encode())):
         with pytest.raises(Invalid, match="this is JSON, not CSV; send JSON rows to /predict .* or export"):
             read(data)

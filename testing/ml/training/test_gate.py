@@ -1,4 +1,4 @@
-"""The holdout gate: versions that got worse stay back, honest retrains do not, and both are told with their numbers."""
+"""The holdout gate: worse versions are held back, honest retrains go live, and the scores are reported."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +14,14 @@ from ML.training import estimators, run
 from ML.training.stages import gate, holdout
 from ML.versions import files, model_file, store
 
+pytestmark = pytest.mark.slow
+
 NAMES = list("abcdef")
 
 
 @pytest.fixture
 def empty(tmp_path, monkeypatch):
-    """An empty store, and a way to set more."""
+    """Set up an empty store, and return a function that changes settings."""
 
     def configure(**given):
         for name, value in {"MODELS_DIR": str(tmp_path), **given}.items():
@@ -33,7 +35,7 @@ def empty(tmp_path, monkeypatch):
 
 
 def rows(count, seed):
-    """Three classes that overlap: nobody can be right about all of them."""
+    """Return rows of three overlapping classes, which no model can separate completely."""
     X, y = make_classification(count, 6, n_informative=4, n_classes=3, flip_y=0.1, class_sep=0.8, random_state=seed)
     return pd.DataFrame(X.round(4), columns=NAMES), np.array([f"k{label}" for label in y], dtype=object)
 
@@ -46,13 +48,13 @@ def train(X, y, force=False, target="y"):
     return run.run("classifier", csv(X, y, target), target, "command", force)
 
 
-def held(X, y, share=0.2):
+def holdout_rows(X, y, share=0.2):
     return holdout.mask(X, y, share, True)
 
 
 def spoilt(X, y, seed=0):
-    """Labels of the training rows shuffled; those held out stay true."""
-    y, rest = y.copy(), np.flatnonzero(~held(X, y))
+    """Shuffle the labels of the training rows. Those of the held-out rows stay correct."""
+    y, rest = y.copy(), np.flatnonzero(~holdout_rows(X, y))
     y[rest] = np.random.default_rng(seed).permutation(y[rest])
     return y
 
@@ -62,7 +64,8 @@ def accuracy(model, X, y):
 
 
 def test_ten_honest_retrains_on_the_old_table_and_new_rows_all_go_live_where_a_naive_gate_stops_them(empty):
-    """Naive: on rows drawn anew from the upload, most of which the live version was fitted to."""
+    """A naive gate compares on rows drawn from the new upload, most of which the live version was fitted to."""
+    empty(RUNTIME="sklearn")  # twenty trainings: none needs its compiled form
     went_live, naive = 0, 0
     for seed in range(10):
         X, y = rows(450, seed)
@@ -78,10 +81,10 @@ def test_ten_honest_retrains_on_the_old_table_and_new_rows_all_go_live_where_a_n
 
 
 def test_the_live_version_was_fitted_to_none_of_the_rows_that_are_compared(empty):
-    """By its own account: the rows of the old table that it was not fitted to, and those of the new upload."""
+    """Compared are rows of the old table that it was not fitted to, and rows that are new in the upload."""
     X, y = rows(400, 1)
-    fitted = {tuple(row) for row in X[:250][~held(X[:250], y[:250])].to_numpy().tolist()}
-    compared = {tuple(row) for row in X[held(X, y)].to_numpy().tolist()}
+    fitted = {tuple(row) for row in X[:250][~holdout_rows(X[:250], y[:250])].to_numpy().tolist()}
+    compared = {tuple(row) for row in X[holdout_rows(X, y)].to_numpy().tolist()}
     assert compared and not compared & fitted
 
 
@@ -105,7 +108,7 @@ def test_the_tolerance_is_a_setting(empty):
 
 
 def test_a_difference_that_may_be_chance_holds_nothing_back(empty):
-    """Three rows of fourteen are 21 %, and three rows."""
+    """Three rows of fourteen are 21 %, but still only three rows."""
     for lost, told_apart in ((1, False), (3, False), (6, True)):
         right = np.arange(14) >= lost
         error = gate.standard_error(lambda chosen, right=right: float(1 - right[chosen].mean()), 14)
@@ -128,7 +131,7 @@ def test_the_standard_error_is_that_of_a_mean():
         (lambda X, y: (X[:30], y[:30], "y"), "are too few"),
     ],
 )
-def test_what_can_not_be_compared_goes_live_with_a_note(empty, changed, note):
+def test_a_version_that_can_not_be_compared_goes_live_with_a_note(empty, changed, note):
     X, y = rows(200, 4)
     first = train(X, y)
     assert "not compared with a live version: this is the first" in first.notes
@@ -152,19 +155,19 @@ def test_rows_that_a_smaller_share_let_the_live_version_be_fitted_to_are_left_ou
     train(X, y)
     empty(HOLDOUT="0.4")
     card = train(X, y)
-    assert card.gate and card.gate.rows == held(X, y, 0.1).sum() < card.rows["holdout"]
+    assert card.gate and card.gate.rows == holdout_rows(X, y, 0.1).sum() < card.rows["holdout"]
 
 
 def test_rows_of_a_rare_class_that_the_live_version_was_fitted_to_are_left_out(empty):
     X, y = rows(300, 7)
-    y[np.flatnonzero(held(X, y))[:2]] = "rare"  # in the first table this class is all held out, so all fitted
+    y[np.flatnonzero(holdout_rows(X, y))[:2]] = "rare"  # in the first table this class is all held out, so all fitted
     assert train(X, y).kept == ["rare"]
     more, labels = rows(300, 8)
     labels[:100] = "rare"
     X, y = pd.concat([X, more], ignore_index=True), np.concatenate([y, labels])
     card = train(X, y)
     assert card.kept == [] and card.gate
-    assert card.gate.rows == (held(X, y) & (y != "rare")).sum() < card.rows["holdout"]
+    assert card.gate.rows == (holdout_rows(X, y) & (y != "rare")).sum() < card.rows["holdout"]
 
 
 @pytest.fixture(scope="module")

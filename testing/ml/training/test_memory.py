@@ -1,23 +1,24 @@
-"""How much memory is left, as control groups tell it; the limit of a real container is in test_faults_memory."""
+"""How much memory the control groups leave. The limit of a real container is tested in faults/test_memory.py."""
 
-from collections.abc import Iterator
+from importlib import util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from ML.training import memory
-
 
 @pytest.fixture
-def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of this process's group."""
-    monkeypatch.setattr(memory, "CGROUPS", tmp_path)
-    memory._group.cache_clear()
-    yield tmp_path
-    memory._group.cache_clear()
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return a new copy of the module, which has not looked for its group yet. The groups are in `tmp_path`."""
+    spec = util.find_spec("ML.training.memory")
+    assert spec and spec.loader
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "CGROUPS", tmp_path)
+    return module
 
 
-def test_where_nobody_tells_there_is_enough(group: Path) -> None:
+def test_memory_is_unlimited_if_the_system_reports_nothing(memory: ModuleType) -> None:
     assert memory.bytes_left() > 0
 
 
@@ -32,14 +33,16 @@ def test_where_nobody_tells_there_is_enough(group: Path) -> None:
         ("max", 450 * 2**20, 0, False),
     ],
 )
-def test_version_2(group: Path, limit: str, anon: int, shmem: int, short: bool) -> None:
-    (group / "memory.max").write_text(f"{limit}\n")
-    (group / "memory.stat").write_text(f"anon {anon}\nfile 900000000\nkernel 1\nshmem {shmem}\n")
+def test_a_limit_of_control_groups_version_2(
+    memory: ModuleType, tmp_path: Path, limit: str, anon: int, shmem: int, short: bool
+) -> None:
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    (tmp_path / "memory.stat").write_text(f"anon {anon}\nfile 900000000\nkernel 1\nshmem {shmem}\n")
     assert (memory.bytes_left() < 0) is short
 
 
-def test_version_1(group: Path) -> None:
-    (group / "memory").mkdir()
-    (group / "memory" / "memory.limit_in_bytes").write_text("536870912\n")
-    (group / "memory" / "memory.stat").write_text("cache 0\nrss 0\ntotal_rss 480000000\ntotal_shmem 0\n")
+def test_a_limit_of_control_groups_version_1(memory: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("536870912\n")
+    (tmp_path / "memory" / "memory.stat").write_text("cache 0\nrss 0\ntotal_rss 480000000\ntotal_shmem 0\n")
     assert (memory.bytes_left() < 0) is ("memory" in Path("/proc/self/cgroup").read_text())

@@ -1,6 +1,7 @@
-"""A model's file that somebody damaged or made: refused with a clear line, and the version before serves on."""
+"""Damaged or forged model files are refused with a clear message, and the previous version serves on."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 import skops.io
-from busy_callers import callers, said
+from busy_callers import busy_callers, distinct_answers
 from cards import write_sealed
 from server import PASSWORD, USER, Server, eventually
 
@@ -23,6 +24,27 @@ TABLE = "x,y,label\n" + "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(60
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
     return serve(WEB_CONCURRENCY="1", BOOTSTRAP="false", RUNTIME="sklearn")
+
+
+@pytest.fixture(scope="module")
+def add(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], int]:
+    """Return a function that makes a copy of a trained version live, because training takes longer than a test."""
+    store, saved = server.models_dir / "classifier", tmp_path_factory.mktemp("trained") / "version"
+    trained = server.train(TABLE, "label", force="true").raise_for_status().json()["version"]
+    shutil.copytree(store / str(trained), saved)
+
+    def copy() -> int:
+        versions = sorted(int(path.name) for path in store.iterdir() if path.name.isdigit())
+        for old in versions[:-4]:  # as a training removes old versions
+            shutil.rmtree(store / str(old))
+        version = versions[-1] + 1
+        shutil.copytree(saved, store / str(version))
+        card = json.loads((saved / "card.json").read_text()) | {"version": version}
+        write_sealed(store / str(version) / "card.json", card)
+        server.client.put("/models/classifier/current", json={"version": version}).raise_for_status()
+        return version
+
+    return copy
 
 
 def truncate(file: Path) -> None:
@@ -36,7 +58,7 @@ def flip_a_bit(file: Path) -> None:
 
 
 def vouched(file: Path, data: bytes) -> None:
-    """Writes the file, and its hash on the card: somebody who could write one could write both."""
+    """Write the file and its hash on the card, as an attacker who can write one can write both."""
     file.write_bytes(data)
     path = file.parent / "card.json"
     write_sealed(path, json.loads(path.read_text()) | {"sha256": sha256(data).hexdigest()})
@@ -60,13 +82,12 @@ DAMAGES = [(truncate, "SHA-256 differs"), (flip_a_bit, "SHA-256 differs"), (put_
 
 @pytest.mark.parametrize(("damage", "says"), DAMAGES, ids=[damage.__name__ for damage, _ in DAMAGES])
 def test_a_damaged_version_is_refused_and_the_good_one_serves(
-    server: Server, damage: Callable[[Path], None], says: str
+    server: Server, add: Callable[[], int], damage: Callable[[Path], None], says: str
 ) -> None:
-    good = server.train(TABLE, "label", force="true").raise_for_status().json()["version"]
-    bad = server.train(TABLE, "label", force="true").raise_for_status().json()["version"]
+    good, bad = add(), add()
     server.client.put("/models/classifier/current", json={"version": good}).raise_for_status()
     assert server.predict([ROW]).json()["model_version"] == good
-    with callers(server.url, ROW) as answers:
+    with busy_callers(server.url, ROW) as answers:
         damage(server.models_dir / "classifier" / str(bad) / "model.skops")
         refused = server.client.put("/models/classifier/current", json={"version": bad})
         assert refused.status_code in (409, 422) and says in str(refused.json()["detail"]), refused.text
@@ -77,7 +98,7 @@ def test_a_damaged_version_is_refused_and_the_good_one_serves(
         pointer.with_name("aside").replace(pointer)
         assert eventually(lambda: server.log.count("can't be loaded") > before)
         assert eventually(lambda: len(answers) > asked + 20)
-    assert len(said(answers)) == 1 and said(answers).pop()[0] == good
+    assert len(distinct_answers(answers)) == 1 and distinct_answers(answers).pop()[0] == good
     assert says in server.log.split("can't be loaded")[-1]
     assert server.client.get("/health/ready").json()["model_version"] == good
     assert 'outcome="failed"' in server.client.get("/metrics").text
@@ -89,8 +110,8 @@ def restart(server: Server) -> None:
     server.start()
 
 
-def test_a_worker_that_starts_serves_the_version_before_a_damaged_one(server: Server) -> None:
-    good, damaged, live = [server.train(TABLE, "label", force="true").json()["version"] for _ in range(3)]
+def test_a_worker_that_starts_serves_the_version_before_a_damaged_one(server: Server, add: Callable[[], int]) -> None:
+    good, damaged, live = add(), add(), add()
     for version in (damaged, live):
         truncate(server.models_dir / "classifier" / str(version) / "model.skops")
     restart(server)
@@ -103,8 +124,8 @@ def test_a_worker_that_starts_serves_the_version_before_a_damaged_one(server: Se
     assert server.predict([ROW]).json()["model_version"] == newest
 
 
-def test_a_pointer_that_names_no_version_is_mended_without_a_restart(server: Server) -> None:
-    good = server.train(TABLE, "label", force="true").json()["version"]
+def test_a_pointer_that_names_no_version_is_mended_without_a_restart(server: Server, add: Callable[[], int]) -> None:
+    good = add()
     (server.models_dir / "classifier" / "current").write_text("nonsense\n")
     restart(server)
     for _ in range(3):
@@ -138,9 +159,9 @@ EDITS = [swap_classes, empty_checks, change_a_score, remove_the_seal, empty_the_
 
 @pytest.mark.parametrize("edit", EDITS, ids=[edit.__name__ for edit in EDITS])
 def test_a_version_whose_card_was_edited_is_refused_and_the_good_one_serves(
-    server: Server, edit: Callable[[dict[str, Any]], None]
+    server: Server, add: Callable[[], int], edit: Callable[[dict[str, Any]], None]
 ) -> None:
-    good, bad = [server.train(TABLE, "label", force="true").json()["version"] for _ in range(2)]
+    good, bad = add(), add()
     server.client.put("/models/classifier/current", json={"version": good}).raise_for_status()
     assert server.predict([ROW]).json()["model_version"] == good
     path = server.models_dir / "classifier" / str(bad) / "card.json"
@@ -161,8 +182,8 @@ def test_a_version_whose_card_was_edited_is_refused_and_the_good_one_serves(
     assert server.predict([ROW]).json()["model_version"] == again["version"] != bad
 
 
-def test_a_card_that_can_not_be_read_hides_no_other_model(server: Server) -> None:
-    live = server.train(TABLE, "label", force="true").json()["version"]
+def test_a_card_that_can_not_be_read_hides_no_other_model(server: Server, add: Callable[[], int]) -> None:
+    live = add()
     (server.models_dir / "classifier" / str(live) / "card.json").write_text("{")
     models = server.client.get("/models").raise_for_status().json()
     problem = next(each for each in models if each["model"] == "classifier")["problem"]
@@ -170,8 +191,10 @@ def test_a_card_that_can_not_be_read_hides_no_other_model(server: Server) -> Non
     assert server.train(TABLE, "label", force="true").status_code == 200
 
 
-def test_a_worker_that_starts_serves_the_version_before_one_whose_card_was_edited(server: Server) -> None:
-    good, edited = [server.train(TABLE, "label", force="true").json()["version"] for _ in range(2)]
+def test_a_worker_that_starts_serves_the_version_before_one_whose_card_was_edited(
+    server: Server, add: Callable[[], int]
+) -> None:
+    good, edited = add(), add()
     path = server.models_dir / "classifier" / str(edited) / "card.json"
     path.write_text(path.read_text().replace('"forced": true', '"forced": false'))
     restart(server)
@@ -179,8 +202,10 @@ def test_a_worker_that_starts_serves_the_version_before_one_whose_card_was_edite
     assert "its checksum differs" in server.log
 
 
-def test_layout_is_not_content_and_a_card_without_a_seal_can_be_accepted(server: Server) -> None:
-    version = server.train(TABLE, "label", force="true").json()["version"]
+def test_layout_is_not_content_and_a_card_without_a_seal_can_be_accepted(
+    server: Server, add: Callable[[], int]
+) -> None:
+    version = add()
     path = server.models_dir / "classifier" / str(version) / "card.json"
     card = json.loads(path.read_text())
     path.write_text(json.dumps(dict(reversed(card.items())), indent=3))

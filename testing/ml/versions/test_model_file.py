@@ -1,4 +1,4 @@
-"""Model files: what is trusted, what is refused before any of it runs, and what the settings change."""
+"""Model files: which types are trusted, which are refused before any code runs, and what the settings change."""
 
 import hashlib
 import io
@@ -27,7 +27,7 @@ RAN: list[str] = []
 
 
 class Foreign:
-    """A class of nobody's that was trusted."""
+    """A class that neither the project nor a trusted package defines."""
 
     def __init__(self):
         self.state = "some"
@@ -39,7 +39,7 @@ class Foreign:
 
 @pytest.fixture
 def configure(monkeypatch):
-    """Sets settings for one test: `configure(ALLOW_JOBLIB="true")`."""
+    """Return a function that changes settings for one test: `configure(ALLOW_JOBLIB="true")`."""
 
     def to(**environment):
         for name, value in environment.items():
@@ -62,7 +62,7 @@ def put(folder, name, data):
 
 
 def renamed(module, name):
-    """A skops file whose object claims to be of another class, as somebody who forges one would write it."""
+    """Write a forged skops file whose object claims to be of another class."""
     source, target = zipfile.ZipFile(io.BytesIO(skops.io.dumps(SVC()))), io.BytesIO()
     state = json.loads(source.read("schema.json")) | {"__module__": module, "__class__": name}
     with zipfile.ZipFile(target, "w") as forged:
@@ -168,7 +168,7 @@ def test_a_pickle_is_never_executed_unasked(tmp_path):
     assert not RAN
 
 
-def test_joblib_saves_and_loads_where_the_setting_allows_it(configure, tmp_path):
+def test_joblib_saves_and_loads_if_the_setting_allows_it(configure, tmp_path):
     configure(ALLOW_JOBLIB="true")
     assert isinstance(reload(Foreign(), tmp_path), Foreign) and RAN.pop()
     assert isinstance(joblib.load(tmp_path / model_file.JOBLIB), Foreign) and RAN.pop()
@@ -179,12 +179,12 @@ def test_joblib_saves_and_loads_where_the_setting_allows_it(configure, tmp_path)
         model_file.load(tmp_path / model_file.JOBLIB, "")
 
 
-def test_skops_is_used_even_where_joblib_is_allowed(configure, tmp_path):
+def test_skops_is_used_even_if_joblib_is_allowed(configure, tmp_path):
     configure(ALLOW_JOBLIB="true")
     assert model_file.save(SVC(), tmp_path)[0] == model_file.SKOPS
 
 
-def test_what_neither_can_save_is_a_problem_in_words(configure, tmp_path):
+def test_a_model_that_neither_can_save_gets_a_plain_message(configure, tmp_path):
     model = FunctionTransformer(lambda x: x)
     with pytest.raises(model_file.Untrusted, match="ALLOW_JOBLIB"):
         model_file.save(model, tmp_path)

@@ -1,4 +1,4 @@
-"""Versions on disk: numbers, the pointer, what is kept, and what several processes see of it."""
+"""Versions on disk: numbers, the pointer, retention, and concurrent processes."""
 
 import concurrent.futures
 import subprocess
@@ -14,7 +14,7 @@ from ML.versions import files, publishing, retention, store
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """An empty store that keeps two versions."""
+    """Set up an empty store that keeps two versions."""
     monkeypatch.setenv("MODELS_DIR", str(tmp_path))
     monkeypatch.setenv("KEEP_VERSIONS", "2")
     settings.cache_clear()
@@ -93,7 +93,7 @@ def test_of_failures_only_the_newest_cards_are_kept():
     assert store.versions("m") == [6, 5, 1]
 
 
-def test_what_a_process_left_that_died_while_it_wrote_is_cleared(folder):
+def test_files_of_a_process_that_died_while_writing_are_removed(folder):
     publish(2)
     for leftover in (".current.99", "1/.card.json.99", "2/stop", "3/upload.csv"):
         (folder / leftover).parent.mkdir(exist_ok=True)
@@ -147,6 +147,7 @@ def test_a_card_survives_an_answer_that_is_no_number(folder):
     assert store.read("m", 1).state == "ready" and store.live("m").version == 1
 
 
+@pytest.mark.slow
 def test_readers_never_see_half_a_card_nor_half_a_pointer():
     card = publish(1)[0]
     ended = threading.Event()
@@ -179,7 +180,7 @@ def test_a_lock_is_held_across_processes():
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "mine\n"
 
 
-def test_what_is_no_version_in_the_folder_is_left_alone(folder):
+def test_other_files_in_the_folder_are_left_alone(folder):
     publish(1)
     for name in ("notes", "٣", "-1", ".hidden"):
         (folder / name).mkdir()

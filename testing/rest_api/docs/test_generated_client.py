@@ -23,8 +23,8 @@ TABLE = "a b,class,_x,🙂,$ref,price €,price $,label\n" + "".join(
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
-    """With a model that learned odd names of every kind, so that their schemas are in the document."""
-    server = serve(fork(odd=COPY), WEB_CONCURRENCY="1")
+    """Start a server with a model that learned unusual names of every kind, so that the document has their schemas."""
+    server = serve(fork(odd=COPY), coverage=False, WEB_CONCURRENCY="1")
     server.train(TABLE, "label", model="odd").raise_for_status()
     return server
 
@@ -39,7 +39,7 @@ def in_code(name: str) -> str:
 
 
 def test_the_generator_skips_nothing_but_bodies_that_it_can_not_write(client: Any) -> None:
-    """It writes JSON and forms; /invocations takes CSV and JSON Lines besides."""
+    """The generator supports JSON and forms. /invocations also accepts CSV and JSON Lines."""
     warnings = re.findall(r"WARNING (.+)\n+(.+)", client["output"])
     assert warnings, client["output"]
     for place, why in warnings:
@@ -68,7 +68,7 @@ def test_every_schema_has_a_class_and_every_error_is_typed(client: Any) -> None:
     assert kinds == {"Error", "OipError", "KserveError", "SagemakerError", "MlflowError"}
 
 
-def test_it_trains_and_predicts(server: Server, client: Any) -> None:
+def test_the_generated_client_trains_and_predicts(server: Server, client: Any) -> None:
     trained = client["trained"]
     assert (trained["model"], trained["status"]) == ("odd", "Model training success")
     assert client["models"]["odd"] == trained["version"]
@@ -79,7 +79,7 @@ def test_it_trains_and_predicts(server: Server, client: Any) -> None:
     assert client["of_table"]["predictions"] == server.predict_csv(TABLE, model="odd").json()["predictions"]
 
 
-def test_it_reads_what_was_wrong(client: Any) -> None:
+def test_the_generated_client_reads_errors(client: Any) -> None:
     refused = client["refused"]
     status, kind, body = refused["row"]
     assert (status, kind) == (422, "Error")

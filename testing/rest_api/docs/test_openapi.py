@@ -1,4 +1,4 @@
-"""The OpenAPI document is sound: for every choice of protocols, and for every table that a model may have learned."""
+"""The OpenAPI document is valid for every choice of protocols and every table that a model can learn."""
 
 import json
 import re
@@ -21,7 +21,7 @@ CELLS = ("{n}.5", "word {n}", "2024-01-{day:02}", "yes no", "0 1", "true false")
 
 
 def references(part: Any) -> Iterator[str]:
-    """All that a document refers to. A column may be called `$ref`; then it is an object that stands there."""
+    """Yield all references of a document. A column may be called `$ref`, but then its value is an object."""
     if isinstance(part, list):
         for each in part:
             yield from references(each)
@@ -34,7 +34,7 @@ def references(part: Any) -> Iterator[str]:
 
 
 def check(document: dict[str, Any]) -> None:
-    """It is valid; no reference dangles, no schema is idle, and what must be unique is."""
+    """Check that the document is valid, its references and schemas match, and its ids are unique."""
     validate(document)
     schemas = document["components"]["schemas"]
     referred = set(references(document))
@@ -56,6 +56,7 @@ def folded(title: str) -> str:
     return re.sub(r"[\W_]", "", title).casefold()
 
 
+@pytest.mark.slow
 def test_it_is_sound_for_every_choice_of_protocols() -> None:
     command = [sys.executable, str(ROOT / "testing/support/openapi_documents.py")]
     run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
@@ -72,7 +73,7 @@ def test_it_is_sound_for_every_choice_of_protocols() -> None:
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
-    """With models that learned odd names of every kind, and two hundred columns; their own names clash in code."""
+    """Start a server with models that learned unusual names and 200 columns, and whose own names clash in code."""
     server = serve(fork(odd=COPY, Odd_=COPY, predict_post=COPY), WEB_CONCURRENCY="1")
     server.train(table(NAMES), "label", model="odd").raise_for_status()
     server.train(table(["x", "X"]), "label", model="Odd_").raise_for_status()
@@ -82,7 +83,7 @@ def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
 
 
 def table(names: Any) -> str:
-    """Columns of every kind in turn; each third has a gap."""
+    """Return columns of every kind in turn. Every third has a missing value."""
     rows = [",".join('"' + name.replace('"', '""') + '"' for name in [*names, "label"])]
     for n in range(40):
         cells = [cell(place, n) for place in range(len(names))]
@@ -100,7 +101,7 @@ def cell(place: int, n: int) -> str:
 
 
 @pytest.mark.parametrize("learned", [True, False])
-def test_it_is_sound_whatever_the_columns_are_called(server: Server, learned: bool) -> None:
+def test_the_document_is_valid_for_any_column_names(server: Server, learned: bool) -> None:
     get = server.client.get if learned else lambda path: httpx.get(server.url + path)
     document = get("/openapi.json").json()
     check(document)
@@ -116,7 +117,7 @@ def test_it_is_sound_whatever_the_columns_are_called(server: Server, learned: bo
 
 
 def test_wrong_input_has_the_status_that_the_routes_give(server: Server) -> None:
-    """422 on the project's own routes, 400 in the protocols: never both."""
+    """The project's own routes document 422, the protocols 400, and no route both."""
     for path, methods in server.client.get("/openapi.json").json()["paths"].items():
         for method, operation in methods.items():
             assert ("422" in operation["responses"]) <= ("400" not in operation["responses"]), (method, path)

@@ -18,7 +18,7 @@ TABLE = "height,colour,kind\n" + "".join(f"{1000 + i},{'red' if i % 3 else 'blue
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    """A server with nothing but its samples."""
+    """Start a server with only the sample models."""
     return serve()
 
 
@@ -36,7 +36,7 @@ def test_the_document_is_valid_before_and_after_training(server: Server) -> None
     validate(document(server))
 
 
-def test_the_example_is_a_made_up_row_in_the_live_models_columns(server: Server, iris: str) -> None:
+def test_the_example_is_a_synthetic_row_with_the_live_models_columns(server: Server, iris: str) -> None:
     server.train(iris, "species").raise_for_status()
     shown = example(server)
     assert list(shown["instances"][0]) == ["sepal_length", "sepal_width", "petal_length", "petal_width"]
@@ -79,7 +79,7 @@ SECRET = "salary,project,hired,remote,outcome\n" + "".join(
 
 
 def learned_words(server: Server) -> list[str]:
-    """What the live version knows of its data, as JSON: examples, the words of flags, labels."""
+    """Return the values that the live version learned from its data as JSON: examples, words of flags, labels."""
     card = server.client.get("/models/classifier").json()["live"]
     values: list[Any] = [*card["target"]["classes"]]
     for column in card["features"]["columns"]:
@@ -111,7 +111,7 @@ def test_with_credentials_the_examples_are_those_that_the_model_learned(server: 
     assert (found.headers["cache-control"], found.headers["vary"]) == ("private, no-cache", VARY)
 
 
-def test_a_predictor_gets_the_learned_examples_too_and_nobody_else_where_the_docs_are_closed(
+def test_only_users_see_the_learned_examples_if_the_docs_are_not_public(
     serve: Callable[..., Server],
 ) -> None:
     server = serve(WEB_CONCURRENCY="1", PREDICT_PASS="read", DOCS_PUBLIC="false")
@@ -134,7 +134,7 @@ def test_a_client_that_has_it_gets_no_body(server: Server, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
-def test_it_goes_packed_under_a_tag_of_its_own(server: Server, path: str) -> None:
+def test_the_compressed_document_has_its_own_etag(server: Server, path: str) -> None:
     plain = httpx.get(server.url + path, headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
     for _ in range(2):
@@ -162,16 +162,15 @@ def test_each_worker_gives_the_same_bytes_and_tag_until_another_version_is_live(
 
 
 def processor_ms(server: Server) -> float:
-    """Milliseconds of a processor that the workers have used."""
+    """Return the CPU time of the workers in milliseconds."""
     master = server.process.pid
     children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
     stats = [Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split() for child in children]
     return 1000 * sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
 
 
-@pytest.mark.exclusive
 def test_the_thousandth_reader_costs_a_fraction_of_the_first(serve: Callable[..., Server]) -> None:
-    """It was rendered for each: 7 ms of a processor with the samples alone, without credentials."""
+    """Rendering the document for each request took 7 ms of CPU time with only the samples."""
     server = serve(WEB_CONCURRENCY="1")
     with httpx.Client(base_url=server.url) as client:
         client.get("/openapi.json")

@@ -22,7 +22,7 @@ def server(serve: Callable[..., Server]) -> Server:
 
 
 def ask(server: Server, method: str, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers, and all bytes that came until the server closed the connection."""
+    """Return status, headers and all bytes until the server closes the connection."""
     path = path.format(model="classifier", version=1)
     with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as connection:
         connection.request(method, path, headers={**headers, "Connection": "close"})

@@ -1,4 +1,4 @@
-"""The short way to the hot routes keeps every promise of the long one."""
+"""Hot routes behave exactly as they would behind the whole application."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ async def mark(request, follow):
 """
 
 
-def test_middleware_that_somebody_adds_is_not_left_out(fork: Callable[..., Path], serve: Callable[..., Server]) -> None:
+def test_added_middleware_runs_for_hot_routes_too(fork: Callable[..., Path], serve: Callable[..., Server]) -> None:
     project = fork()
     with (project / "rest_api" / "classifier_api.py").open("a") as routes:
         routes.write(ADDED)
@@ -37,7 +37,7 @@ def test_middleware_that_somebody_adds_is_not_left_out(fork: Callable[..., Path]
     assert httpx.post(f"{server.url}/predict", json={}).status_code == 401
 
 
-def test_a_path_that_looks_hot_is_none(server: Server) -> None:
+def test_a_path_similar_to_a_hot_route_is_not_hot(server: Server) -> None:
     for path in ("/predict/", "/models/nope/predict", "/PREDICT", "/models//predict"):
         assert server.client.post(path, json={"instances": [ROW]}).status_code in (404, 307), path
     assert server.client.get("/models/classifier/predict").status_code == 405

@@ -1,4 +1,4 @@
-"""Answers in the type that the Accept header asks for: JSON, CSV, or a refusal in words."""
+"""Answers have the type that the Accept header requests: JSON, CSV, or a refusal with a message."""
 
 import csv
 import io
@@ -92,7 +92,7 @@ def test_json_is_the_answer_in_doubt(server: Server, accept: str | None) -> None
 
 
 @pytest.mark.parametrize("accept", ["image/png", "text/html", "application/json;q=0", "application/xml, image/*"])
-def test_an_answer_that_nobody_can_give_is_refused_in_words(server: Server, accept: str) -> None:
+def test_an_unsupported_accept_header_is_refused_with_a_message(server: Server, accept: str) -> None:
     for answer in (ask(server, accept), predict(server, {"Accept": accept})):
         assert answer.status_code == 406
         assert "application/json or text/csv" in answer.json()["detail"]
@@ -115,7 +115,7 @@ def test_json_rows_may_be_answered_in_csv_too(server: Server) -> None:
 
 
 @pytest.mark.parametrize("value", [*NUMBERS, True, False, None, 7, float("nan")])
-def test_a_cell_is_what_the_json_has(value: Any) -> None:
+def test_a_csv_cell_has_the_value_of_the_json(value: Any) -> None:
     from rest_api.predictions.csv_answers import cell
 
     plain = None if value != value else value

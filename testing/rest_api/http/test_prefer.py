@@ -1,4 +1,4 @@
-"""The Prefer header as RFC 7240 has it."""
+"""The Prefer header, as RFC 7240 defines it."""
 
 import pytest
 
@@ -37,5 +37,5 @@ def test_how_long_a_caller_waits(headers, seconds):
         ("handling=strict", False, None),
     ],
 )
-def test_only_what_was_applied_is_said_to_be(header, early, applied):
+def test_only_applied_preferences_are_reported(header, early, applied):
     assert prefer.read([header]).applied(early).get("Preference-Applied") == applied

@@ -1,4 +1,4 @@
-"""Wrong input: a true status, a message that says where and what to do, and nothing changed."""
+"""Wrong input gets the right status and a message with the place and the remedy, and changes nothing."""
 
 from typing import Any
 
@@ -16,20 +16,20 @@ def rows(count: int, line: str = "{i},{i},{c}\n") -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def trained(server: Server, iris: str) -> int:
-    """The version that has to stay live, whatever is sent."""
+    """Return the version that must stay live for all requests."""
     return int(server.train(iris, "species").json()["version"])
 
 
 @pytest.fixture(autouse=True)
 def unchanged(server: Server, trained: int) -> Any:
-    """Every wrong input leaves the live version alone."""
+    """Check that no wrong input changes the live version."""
     yield
     assert server.client.get("/models/classifier").json()["live"]["version"] == trained
     assert server.predict([ROW]).json()["model_version"] == trained
 
 
 def messages(answer: Any, status: int = 422) -> str:
-    """All that the answer says, for a person to read."""
+    """Return the messages of the answer as text."""
     assert answer.status_code == status, answer.text
     detail = answer.json()["detail"]
     return detail if isinstance(detail, str) else "\n".join(f"{e['loc']} {e['msg']}" for e in detail)
@@ -61,7 +61,7 @@ def test_a_wrong_table_is_refused_by_training(server: Server, table: bytes, says
     assert says in messages(server.train(table, "target"))
 
 
-def test_a_target_that_is_not_there_names_those_that_are(server: Server) -> None:
+def test_a_missing_target_column_lists_the_existing_columns(server: Server) -> None:
     said = messages(server.train(rows(20), "tarket"))
     assert "did you mean target?" in said
     assert "a, b, target" in said
@@ -95,7 +95,7 @@ def test_a_wrong_body_is_refused(server: Server, body: str, says: str) -> None:
     assert says in messages(server.client.post("/predict", content=body, headers=JSON))
 
 
-def test_all_missing_columns_are_named_with_what_they_may_be_spelt_as(server: Server) -> None:
+def test_all_missing_columns_are_named_with_similar_names(server: Server) -> None:
     said = messages(server.predict([{"petal_len": 1.4, "sepal_width": 3.5}]))
     assert "petal_length is missing; is it spelt petal_len here?" in said
     assert "the column petal_width is missing" in said
@@ -105,7 +105,7 @@ def test_all_missing_columns_are_named_with_what_they_may_be_spelt_as(server: Se
     assert "petal_width" in csv
 
 
-def test_text_where_a_number_was_learned_names_row_column_and_value(server: Server) -> None:
+def test_text_in_a_number_column_is_refused_with_row_column_and_value(server: Server) -> None:
     table = "sepal_length,sepal_width,petal_length,petal_width\n1,2,3,4\n1,2,three,4\n"
     answer = server.predict_csv(table)
     assert "row 2, petal_length: 'three' is not a finite number" in messages(answer)
@@ -113,13 +113,13 @@ def test_text_where_a_number_was_learned_names_row_column_and_value(server: Serv
     assert answer.json()["detail"][0]["input"] == "three"
 
 
-def test_of_many_errors_the_first_hundred_and_a_count_are_told(server: Server) -> None:
+def test_many_errors_are_reported_as_the_first_hundred_and_a_count(server: Server) -> None:
     detail = server.predict([["x", "x", "x", "x"]] * 100).json()["detail"]
     assert len(detail) == 101
     assert detail[-1]["msg"] == "and 300 more errors"
 
 
-def test_what_is_not_there_is_404(server: Server) -> None:
+def test_an_unknown_path_is_404(server: Server) -> None:
     assert "There is no model nope; there are classifier, regressor" in messages(
         server.predict([ROW], model="nope"), 404
     )
@@ -150,7 +150,7 @@ def test_a_wrong_content_type_is_415(server: Server) -> None:
     assert "multipart/form-data" in messages(server.client.post("/get_prediction", data={"csv_file": "x"}), 415)
 
 
-def test_a_wrong_method_is_405_and_tells_the_right_one(server: Server) -> None:
+def test_a_wrong_method_is_405_and_names_the_allowed_one(server: Server) -> None:
     answer = server.client.get("/predict")
     assert "it takes POST" in messages(answer, 405)
     assert answer.headers["allow"] == "POST"
@@ -185,7 +185,7 @@ def test_a_field_sent_as_a_file_is_refused(server: Server, iris: str, field: str
         ("PUT", "/models/classifier/current"),
     ],
 )
-def test_an_empty_body_is_refused_as_such(server: Server, method: str, path: str) -> None:
+def test_an_empty_body_is_refused_with_its_own_message(server: Server, method: str, path: str) -> None:
     form = path in ("/get_prediction", "/train_model")
     kind = "multipart/form-data; boundary=x" if form else "application/json"
     found = server.client.request(method, path, content=b"", headers={"Content-Type": kind})

@@ -1,4 +1,4 @@
-"""CSV and JSON mean the same by the one table of cell meanings: every line of it, for objects and for arrays."""
+"""CSV and JSON values have the same meaning, for every line of the table of cell meanings, as objects and arrays."""
 
 import csv
 import io
@@ -48,7 +48,7 @@ def test_a_cell_means_the_same_in_csv_and_in_json(name, cell, value):
 
 @pytest.mark.parametrize("value", [None, ""])
 def test_missing_text_reaches_the_pipeline_as_nan_never_as_none(value):
-    """An encoder takes None and NaN for two different categories, so the answer would depend on the wire."""
+    """An encoder treats None and NaN as different categories, so predictions would depend on the format."""
     found = frame([ROW | {"nation": value}])["nation"][0]
     assert isinstance(found, float) and found != found
 
@@ -63,7 +63,7 @@ def test_rows_with_and_without_a_target_are_predicted_and_those_with_one_scored(
     assert answer.status_code == 200 and answer.json()["rows"] == 5, answer.text
 
 
-def test_a_target_that_is_none_is_named_by_its_row_in_the_file(server):
+def test_a_missing_target_is_named_by_its_row_in_the_file(server):
     assert server.train(labelled(*[1, 2] * 20), "label").status_code == 200
     answer = server.predict_csv(labelled("", 1, "", "x"))
     assert answer.status_code == 422 and answer.json()["detail"][0]["loc"] == ["body", "csv_file", 4, "label"]

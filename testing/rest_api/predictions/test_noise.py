@@ -1,4 +1,4 @@
-"""Made-up bytes sent to the real server: whatever they are, they are refused in words and with the right status."""
+"""Random bytes sent to the real server are refused with a message and the right status."""
 
 import gzip
 import json
@@ -30,7 +30,7 @@ BODIES = (
 
 @examples(300, 25)
 @given(UPLOADS)
-def test_no_upload_whatever_makes_the_server_fail(server, data):
+def test_no_upload_makes_the_server_fail(server, data):
     for answer in (server.train(data, "a"), server.predict_csv(data)):
         assert answer.status_code in (413, 422), (answer.status_code, answer.text)
         assert answer.json()["detail"]
@@ -38,6 +38,6 @@ def test_no_upload_whatever_makes_the_server_fail(server, data):
 
 @examples(300, 25)
 @given(BODIES)
-def test_no_json_body_whatever_makes_the_server_fail(server, body):
+def test_no_json_body_makes_the_server_fail(server, body):
     answer = server.client.post("/predict", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 422 and answer.json()["detail"], (answer.status_code, answer.text)

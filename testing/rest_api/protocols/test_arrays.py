@@ -1,4 +1,4 @@
-"""application/x-npy, both ways: NumPy's arrays, of which nothing is unpickled."""
+"""NumPy arrays as application/x-npy in requests and answers. Nothing is unpickled."""
 
 import io
 import json
@@ -32,7 +32,7 @@ def saved(array: Any, **options: Any) -> bytes:
 
 
 def raw(header: str, data: bytes = b"", version: bytes = b"\x01\x00") -> bytes:
-    """A file with a header of one's own."""
+    """Return an .npy file with the given header."""
     size = len(header.encode()).to_bytes(2 if version[0] == 1 else 4, "little")
     return b"\x93NUMPY" + version + size + header.encode() + data
 
@@ -130,7 +130,7 @@ WRONG: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("body", "says"), WRONG.values(), ids=WRONG)
-def test_what_is_no_table_of_numbers_is_refused(server: Server, body: bytes, says: str) -> None:
+def test_an_array_that_is_not_a_table_of_numbers_is_refused(server: Server, body: bytes, says: str) -> None:
     answer = invoke(server, body)
     assert (answer.status_code, list(answer.json())) == (400, ["message"]), answer.text
     assert says in answer.json()["message"]
@@ -167,7 +167,7 @@ def test_nothing_is_allocated_for_a_shape_without_its_data(body: bytes) -> None:
         ([None], "U", [""]),
     ],
 )
-def test_predictions_are_written_as_what_they_are(found: list[Any], kind: str, read: list[Any]) -> None:
+def test_predictions_are_written_with_their_own_type(found: list[Any], kind: str, read: list[Any]) -> None:
     array = np.load(io.BytesIO(arrays.packed(found, 10**6)), allow_pickle=False)
     assert array.dtype.kind == kind and len(array) == len(found)
     assert str(array.tolist()) == str(read)

@@ -1,4 +1,4 @@
-"""CloudEvents, by which Knative asks KServe's V1 protocol: an event in, an event out."""
+"""CloudEvents, which Knative sends in KServe's V1 protocol: an event in, an event out."""
 
 import json
 from base64 import b64encode
@@ -31,7 +31,7 @@ def ask(server: Server, body: Any, headers: Mapping[str, str | bytes]) -> httpx.
 
 
 def check(event: dict[str, Any]) -> None:
-    """That it is a new event."""
+    """Check that the answer is a new event."""
     assert (event["specversion"], event["type"]) == ("1.0", "io.kserve.inference.response")
     assert event["source"] == "io.kserve.inference.classifier"
     assert event["id"] and event["id"] != EVENT["id"]
@@ -75,7 +75,7 @@ def test_an_event_in_the_body_is_answered_in_the_body(server: Server, kind: str,
 
 @pytest.mark.parametrize("name", HEADERS)
 def test_without_a_required_header_it_is_no_event(server: Server, name: str) -> None:
-    """As in the CloudEvents' SDK: has_binary_headers."""
+    """Return whether the headers are those of a binary event, as has_binary_headers in the CloudEvents SDK."""
     answer = ask(server, BODY, {key: value for key, value in HEADERS.items() if key != name})
     assert (answer.status_code, answer.json()) == (200, {"predictions": LABELS})
     assert not [key for key in answer.headers if key.startswith("ce-")]

@@ -1,4 +1,4 @@
-"""KServe's V1 protocol by plain HTTP; its own client asks in test_clients.py."""
+"""KServe's V1 protocol in plain HTTP. Its own client is tested in test_clients.py."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def test_rows_are_predicted_as_by_the_project_itself(server: Server) -> None:
     assert answer.json() == {"predictions": server.predict([ROW, ROW]).json()["predictions"]}
 
 
-def test_the_platform_that_has_asked_for_credentials_needs_none_here(server: Server) -> None:
+def test_an_open_platform_protocol_needs_no_credentials(server: Server) -> None:
     url = f"{server.url}/v1/models/classifier"
     assert httpx.post(f"{url}:predict", json={"instances": [ROW]}).json() == {"predictions": ["setosa"]}
     assert httpx.get(url).json() == {"name": "classifier", "ready": True}
@@ -46,7 +46,7 @@ BODIES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_what_kserves_callers_send_is_understood(server: Server, body: Any) -> None:
+def test_requests_of_kserves_clients_are_understood(server: Server, body: Any) -> None:
     for headers in ({"content-type": "application/json; charset=utf-8"}, {}):  # its client sends none
         answer = server.client.post(PATH, content=json.dumps(body), headers=headers)
         assert (answer.status_code, answer.json()) == (200, {"predictions": ["setosa"]}), answer.text
@@ -102,7 +102,7 @@ def test_explanations_are_not_offered(server: Server) -> None:
     assert answer.status_code == 501 and "no explanations" in answer.json()["error"]
 
 
-def test_its_client_hears_that_the_server_lives_and_a_browser_comes_to_the_docs(server: Server) -> None:
+def test_its_client_sees_that_the_server_is_alive_and_a_browser_is_sent_to_the_docs(server: Server) -> None:
     assert httpx.get(server.url).json() == {"status": "alive"}
     browser = httpx.get(server.url, headers={"accept": "text/html,*/*;q=0.8"})
     assert (browser.status_code, browser.headers["location"]) == (307, "/docs")

@@ -1,4 +1,4 @@
-"""MLflow's scoring server: its forms of rows, its own client, and whatever else somebody may send to /invocations."""
+"""MLflow's scoring protocol: its formats of rows, its own client, and wrong requests to /invocations."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol by plain HTTP; other people's clients ask in test_clients.py."""
+"""The Open Inference Protocol in plain HTTP. Third-party clients are tested in test_clients.py."""
 
 import gzip
 import json
@@ -7,13 +7,13 @@ import zlib
 
 import numpy as np
 import pytest
-from oip_client import INFER, MATRIX, NAMES, ROW, columns, infer, outputs, said, send, server
+from oip_client import INFER, MATRIX, NAMES, ROW, columns, error_text, infer, outputs, send, server
 from server import Server
 
 __all__ = ["server"]
 
 
-def test_the_server_tells_of_itself_and_its_models(server: Server) -> None:
+def test_the_server_describes_itself_and_its_models(server: Server) -> None:
     assert server.client.get("/v2").json()["extensions"][0] == "binary_tensor_data"
     assert server.client.get("/v2/health/live").json() == {"live": True}
     assert server.client.get("/v2/health/ready").json() == {"ready": True}
@@ -32,7 +32,7 @@ def test_a_matrix_and_columns_in_any_order_are_predicted_as_by_the_project_itsel
         assert outputs(infer(server, inputs, parameters={"content_type": "pd"})) == wanted
 
 
-def test_id_model_and_version_are_told(server: Server) -> None:
+def test_the_answer_has_id_model_and_version(server: Server) -> None:
     version = server.predict([ROW]).json()["model_version"]
     for path in (INFER, f"/v2/models/classifier/versions/{version}/infer"):
         answer = infer(server, [MATRIX], path, id='mine "1"').json()
@@ -47,12 +47,12 @@ def test_id_model_and_version_are_told(server: Server) -> None:
 
 def test_a_version_that_is_not_live_is_not_found(server: Server) -> None:
     for part in ("", "/ready", "/config", "/stats"):
-        assert "Version 77 of classifier is not live" in said(
+        assert "Version 77 of classifier is not live" in error_text(
             server.client.get(f"/v2/models/classifier/versions/77{part}"), 404
         )
-    assert "not live" in said(infer(server, [MATRIX], "/v2/models/classifier/versions/x/infer"), 404)
-    assert "no model nope" in said(infer(server, [MATRIX], "/v2/models/nope/infer"), 404)
-    assert "no route /v2/models/a/b/c" in said(server.client.get("/v2/models/a/b/c"), 404)
+    assert "not live" in error_text(infer(server, [MATRIX], "/v2/models/classifier/versions/x/infer"), 404)
+    assert "no model nope" in error_text(infer(server, [MATRIX], "/v2/models/nope/infer"), 404)
+    assert "no route /v2/models/a/b/c" in error_text(server.client.get("/v2/models/a/b/c"), 404)
 
 
 def test_probabilities_come_when_they_are_asked_for(server: Server) -> None:
@@ -66,11 +66,11 @@ def test_probabilities_come_when_they_are_asked_for(server: Server) -> None:
         assert json.loads(answer.json()["outputs"][1]["parameters"]["classes"]) == wanted["classes"]
     assert list(outputs(infer(server, [MATRIX], outputs=[{"name": "probabilities"}]))) == ["probabilities"]
     strict = "/v2/models/strict/infer"
-    assert "no probabilities" in said(infer(server, [MATRIX], strict, parameters={"probabilities": True}))
+    assert "no probabilities" in error_text(infer(server, [MATRIX], strict, parameters={"probabilities": True}))
     assert "probabilities" not in server.client.get("/v2/models/strict").text
 
 
-def test_a_model_of_several_kinds_is_described_and_asked_as_such(server: Server) -> None:
+def test_a_model_with_several_column_kinds_is_described_and_predicts(server: Server) -> None:
     row = server.client.get("/models/regressor").json()["live"]["example"]
     told = server.client.get("/v2/models/regressor").json()
     assert {t["datatype"] for t in told["inputs"]} == {"FP64", "BOOL", "BYTES"}
@@ -97,7 +97,7 @@ def test_binary_data_of_every_datatype_says_the_same_as_json(server: Server, dat
     assert outputs(send(server, {"inputs": [tensor]}, values.tobytes()))["predict"] == wanted
 
 
-def test_outputs_come_as_bytes_where_that_is_asked_for(server: Server) -> None:
+def test_outputs_are_binary_on_request(server: Server) -> None:
     wanted = server.predict([ROW], probabilities=True).json()
     asked = {"outputs": [{"name": "predict", "parameters": {"binary_data": True}}, {"name": "probabilities"}]}
     for fields in (asked | {"parameters": {"binary_data_output": True}}, asked):
@@ -120,12 +120,12 @@ def test_bodies_may_come_packed(server: Server) -> None:
         assert outputs(answer) == {"predict": ["setosa"]}
         if encoding != "identity":
             cut = server.client.post(INFER, content=pack(body)[:-3], headers={"content-encoding": encoding})
-            assert "unpacked" in said(cut, 400)
+            assert "unpacked" in error_text(cut, 400)
             bomb = server.client.post(INFER, content=pack(b" " * 2**21), headers={"content-encoding": encoding})
-            assert "MAX_BODY_MB" in said(bomb, 413)
+            assert "MAX_BODY_MB" in error_text(bomb, 413)
             wrong = server.client.post(INFER, content=body, headers={"content-encoding": encoding})
-            assert "unpacked" in said(wrong, 400)
-    assert "br" in said(server.client.post(INFER, content=body, headers={"content-encoding": "br"}), 415)
+            assert "unpacked" in error_text(wrong, 400)
+    assert "br" in error_text(server.client.post(INFER, content=body, headers={"content-encoding": "br"}), 415)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br;q=1, deflate;q=0.5"])
@@ -144,7 +144,7 @@ def test_the_repository_lists_the_models(server: Server) -> None:
     found = server.client.post("/v2/repository/index").json()
     assert [(model["name"], model["state"]) for model in found] == [(name, "READY") for name in NAMES]
     assert server.client.post("/v2/repository/index", json={"ready": True}).json() == found
-    assert "ready" in said(server.client.post("/v2/repository/index", json={"ready": 1}))
+    assert "ready" in error_text(server.client.post("/v2/repository/index", json={"ready": 1}))
 
 
 def test_statistics_count_rows_and_calls(server: Server) -> None:

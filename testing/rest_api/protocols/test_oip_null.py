@@ -1,4 +1,4 @@
-"""Null is what clients write for what they leave unset; and further requests as the peers' clients send them."""
+"""Null means unset, as clients write it. Further requests in the form that other servers' clients send."""
 
 import json
 from base64 import b64encode
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from oip_client import INFER, MATRIX, columns, example, infer, outputs, said, send, server
+from oip_client import INFER, MATRIX, columns, error_text, example, infer, outputs, send, server
 from server import Server
 
 __all__ = ["server"]
@@ -66,7 +66,7 @@ def test_probabilities_have_the_name_that_was_asked_for(server: Server) -> None:
 def test_a_model_without_probabilities_says_so(server: Server, name: str) -> None:
     for model in ("strict", "regressor"):
         path, inputs = f"/v2/models/{model}/infer", example(server, model)
-        assert "no probabilities" in said(infer(server, inputs, path, outputs=[{"name": name}]))
+        assert "no probabilities" in error_text(infer(server, inputs, path, outputs=[{"name": name}]))
         assert outputs(infer(server, inputs, path))
 
 
@@ -82,7 +82,7 @@ def test_texts_may_come_as_base64(server: Server) -> None:
     assert outputs(infer(server, packed, path)) == outputs(infer(server, plain, path))
 
 
-def test_what_clients_ask_before_they_infer(server: Server) -> None:
+def test_requests_that_clients_send_before_inference_are_answered(server: Server) -> None:
     assert server.client.get("/v2/", follow_redirects=False).json() == server.client.get("/v2").json()
     assert server.client.get("/v2/models").json() == {"models": ["classifier", "regressor", "strict"]}
     for kind in ("system", "cuda"):

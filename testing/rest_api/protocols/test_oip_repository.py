@@ -1,10 +1,10 @@
-"""The model repository of the Open Inference Protocol: who may load, and what comes of it."""
+"""The model repository of the Open Inference Protocol: who may load models, and what loading does."""
 
 from collections.abc import Callable
 
 import httpx2 as httpx
 import pytest
-from oip_client import said
+from oip_client import error_text
 from server import Server
 
 LOAD, UNLOAD = "/v2/repository/models/classifier/load", "/v2/repository/models/classifier/unload"
@@ -32,26 +32,26 @@ def test_a_model_that_is_loaded_stays_so(server: Server, body: bytes) -> None:
         (b"[" * 200_000, "MAX_ROWS"),
     ],
 )
-def test_what_can_not_be_loaded_is_refused(server: Server, body: bytes, says: str) -> None:
-    assert says in said(server.client.post(LOAD, content=body), 413 if "MAX_ROWS" in says else 400)
+def test_loading_a_model_that_can_not_be_loaded_is_refused(server: Server, body: bytes, says: str) -> None:
+    assert says in error_text(server.client.post(LOAD, content=body), 413 if "MAX_ROWS" in says else 400)
 
 
 def test_an_unknown_model_is_named(server: Server) -> None:
     for path in (LOAD, UNLOAD):
-        said_so = said(server.client.post(path.replace("classifier", "nope")), 404)
+        said_so = error_text(server.client.post(path.replace("classifier", "nope")), 404)
         assert "no model nope; there are classifier" in said_so
 
 
 def test_no_model_is_unloaded_since_the_other_workers_would_not_know(server: Server) -> None:
     for body in (b"", b'{"parameters": {"unload_dependents": false}}'):
-        assert "classifier stays loaded" in said(server.client.post(UNLOAD, content=body))
+        assert "classifier stays loaded" in error_text(server.client.post(UNLOAD, content=body))
     assert server.client.get("/v2/models/classifier/ready").json()["ready"]
 
 
-def test_only_who_trains_may_load(server: Server) -> None:
+def test_only_users_who_may_train_may_load(server: Server) -> None:
     for path in (LOAD, UNLOAD):
-        assert "send SERVICE_USER" in said(httpx.post(server.url + path, auth=READER), 403)
-        assert "credentials" in said(httpx.post(server.url + path), 401)
+        assert "send SERVICE_USER" in error_text(httpx.post(server.url + path, auth=READER), 403)
+        assert "credentials" in error_text(httpx.post(server.url + path), 401)
     index = httpx.post(f"{server.url}/v2/repository/index")  # it only reads
     assert [model["state"] for model in index.json()] == ["READY", "READY"]
 
@@ -72,7 +72,7 @@ def test_a_version_that_can_not_be_loaded_is_tried_again_at_each_load(serve: Cal
     pointer = server.models_dir / "classifier" / "current"
     pointer.with_suffix(".new").write_text(pointer.read_text())
     pointer.with_suffix(".new").replace(pointer)  # moved: the worker loads anew, and fails
-    assert "can't be loaded" in said(server.client.post(LOAD), 503)
+    assert "can't be loaded" in error_text(server.client.post(LOAD), 503)
     assert server.predict([[5.1, 3.5, 1.4, 0.2]]).status_code == 200  # by the version before
     card.write_text(whole)
     assert server.client.post(LOAD).status_code == 200

@@ -1,4 +1,4 @@
-"""Requests and answers are those of the Open Inference Protocol's published OpenAPI document."""
+"""Requests and answers match the published OpenAPI document of the Open Inference Protocol."""
 
 import json
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def test_every_route_that_is_published_is_there_and_documented(server: Server) -
     assert {path: set(ours.get(path, ())) for path in published} == published
 
 
-def test_what_is_told_of_the_server_and_of_models_is_as_published(server: Server) -> None:
+def test_metadata_of_server_and_models_matches_the_specification(server: Server) -> None:
     valid("MetadataServerResponse", server.client.get("/v2").json())
     for model in ("classifier", "regressor"):
         valid("MetadataModelResponse", server.client.get(f"/v2/models/{model}").json())

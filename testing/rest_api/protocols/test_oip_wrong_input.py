@@ -1,4 +1,4 @@
-"""What the Open Inference Protocol refuses, and how it says so."""
+"""Requests that the Open Inference Protocol refuses, and their messages."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 import httpx2 as httpx
 import numpy as np
 import pytest
-from oip_client import INFER, MATRIX, columns, infer, said, send, server
+from oip_client import INFER, MATRIX, columns, error_text, infer, send, server
 from server import Server
 
 __all__ = ["server"]
@@ -66,11 +66,11 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("body", "says"), WRONG.values(), ids=WRONG)
-def test_a_wrong_request_is_told_what_is_wrong(server: Server, body: Any, says: str) -> None:
-    assert says in said(server.client.post(INFER, json=body))
+def test_a_wrong_request_gets_a_message_that_says_what_is_wrong(server: Server, body: Any, says: str) -> None:
+    assert says in error_text(server.client.post(INFER, json=body))
 
 
-def test_what_is_not_finite_is_named_by_row_and_column(server: Server) -> None:
+def test_a_value_that_is_not_finite_is_named_by_row_and_column(server: Server) -> None:
     two = {"name": "x", "shape": [2, 4], "datatype": "FP64"}
     strict = "/v2/models/strict/infer"
     for value, says in (
@@ -79,11 +79,13 @@ def test_what_is_not_finite_is_named_by_row_and_column(server: Server) -> None:
     ):
         values = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, value, 8.0]
         body = json.dumps({"inputs": [two | {"data": values}]})  # NaN and Infinity, as clients write them
-        assert says in said(server.client.post(strict, content=body))
+        assert says in error_text(server.client.post(strict, content=body))
         raw = np.array(values).tobytes()
-        assert says in said(send(server, {"inputs": [two | {"parameters": {"binary_data_size": 64}}]}, raw, strict))
+        assert says in error_text(
+            send(server, {"inputs": [two | {"parameters": {"binary_data_size": 64}}]}, raw, strict)
+        )
     body = json.dumps({"inputs": [two | {"data": [1, 2, 3, 4, 5, 6, None, 8]}]})
-    assert "row 2, petal_length is missing" in said(server.client.post(strict, content=body))
+    assert "row 2, petal_length is missing" in error_text(server.client.post(strict, content=body))
 
 
 def test_binary_data_of_a_wrong_size_is_refused(server: Server) -> None:
@@ -97,32 +99,34 @@ def test_binary_data_of_a_wrong_size_is_refused(server: Server) -> None:
         ("32", b"\0" * 32, "binary_data_size is '32'"),
         (10**40, b"\0" * 32, "bytes are left"),
     ):
-        assert says in said(send(server, {"inputs": [tensor | {"parameters": {"binary_data_size": size}}]}, raw)), size
+        assert says in error_text(
+            send(server, {"inputs": [tensor | {"parameters": {"binary_data_size": size}}]}, raw)
+        ), size
     both = tensor | {"data": [1, 2, 3, 4], "parameters": {"binary_data_size": 32}}
-    assert "both data and" in said(send(server, {"inputs": [both]}, b"\0" * 32))
+    assert "both data and" in error_text(send(server, {"inputs": [both]}, b"\0" * 32))
     huge = tensor | {"shape": [5000, 4], "parameters": {"binary_data_size": 32}}
-    assert "20000 elements of FP64 have 160000 bytes" in said(send(server, {"inputs": [huge]}, b"\0" * 32))
+    assert "20000 elements of FP64 have 160000 bytes" in error_text(send(server, {"inputs": [huge]}, b"\0" * 32))
     more = tensor | {"shape": [10**15, 4], "parameters": {"binary_data_size": 32}}
-    assert "MAX_ROWS" in said(send(server, {"inputs": [more]}, b"\0" * 32), 413)
+    assert "MAX_ROWS" in error_text(send(server, {"inputs": [more]}, b"\0" * 32), 413)
 
 
 def test_the_length_of_the_json_is_checked(server: Server) -> None:
     body = json.dumps({"inputs": [MATRIX]})
     for length in ("x", "-1", "1e3", "9" * 40, "\u0661".encode().decode("latin-1")):
         headers = {"inference-header-content-length": length.encode("latin-1")}
-        assert "length of the JSON" in said(server.client.post(INFER, content=body, headers=headers))
+        assert "length of the JSON" in error_text(server.client.post(INFER, content=body, headers=headers))
     for size in (0, len(body) - 1, 10**9):
         headers = {"inference-header-content-length": str(size).encode()}
-        assert said(server.client.post(INFER, content=body, headers=headers))
+        assert error_text(server.client.post(INFER, content=body, headers=headers))
 
 
 def test_credentials_roles_limits_and_types_hold(serve: Callable[..., Server], server: Server) -> None:
     refused = httpx.post(f"{server.url}{INFER}", json={"inputs": [MATRIX]})
-    assert "credentials" in said(refused, 401)
+    assert "credentials" in error_text(refused, 401)
     assert httpx.get(f"{server.url}/v2/health/ready").status_code == 401
-    assert "MAX_BODY_MB" in said(server.client.post(INFER, content=b" " * (2**20 + 1)), 413)
+    assert "MAX_BODY_MB" in error_text(server.client.post(INFER, content=b" " * (2**20 + 1)), 413)
     wrong = server.client.post(INFER, content="{}", headers={"content-type": "text/csv"})
-    assert "takes application/json" in said(wrong, 415)
-    assert "it takes POST" in said(server.client.get(INFER), 405)
+    assert "takes application/json" in error_text(wrong, 415)
+    assert "it takes POST" in error_text(server.client.get(INFER), 405)
     many = {"name": "x", "shape": [5001, 4], "datatype": "INT8", "data": [1] * 20004}
-    assert "MAX_ROWS" in said(infer(server, [many]), 413)
+    assert "MAX_ROWS" in error_text(infer(server, [many]), 413)

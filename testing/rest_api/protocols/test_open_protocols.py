@@ -1,4 +1,4 @@
-"""OPEN_PROTOCOLS opens the routes of the protocols that it names, and no other; without it all are closed."""
+"""OPEN_PROTOCOLS opens the routes of the protocols it names and no others. By default all are closed."""
 
 from collections.abc import Callable
 

@@ -57,7 +57,7 @@ def server(serve: Callable[..., Server]) -> Server:
 
 
 def invoke(server: Server, kind: str, body: str | bytes, accept: str | None = None) -> httpx.Response:
-    """As SageMaker calls: without credentials."""
+    """Send a request as SageMaker does, without credentials."""
     headers = {"content-type": kind} | ({"accept": accept} if accept else {})
     return httpx.post(f"{server.url}/invocations", content=body, headers=headers)
 
@@ -86,7 +86,7 @@ def test_every_kind_of_rows_is_answered_in_every_accepted_type(
         ("text/csv", LINES, "application/x-jsonlines", "application/x-jsonlines"),
     ],
 )
-def test_without_a_wish_the_answer_is_what_such_callers_expect(
+def test_without_an_accept_header_the_answer_is_in_the_clients_usual_format(
     server: Server, kind: str, body: str, accept: str | None, answered: str
 ) -> None:
     assert invoke(server, kind, body, accept).headers["content-type"] == answered
@@ -131,7 +131,7 @@ def test_without_a_wish_the_answer_is_what_such_callers_expect(
         ("application/jsonlines", "[1,2,3]\n", None, 400, "petal_width"),
     ],
 )
-def test_what_is_not_understood_is_said_in_one_message(
+def test_an_unsupported_request_gets_one_message(
     server: Server, kind: str, body: str, accept: str | None, status: int, says: str
 ) -> None:
     found = invoke(server, kind, body, accept)
@@ -173,7 +173,7 @@ def test_boto3_asks_for_every_kind_of_rows(server: Server) -> None:
 
 
 def train(tmp_path: Path, tables: dict[str, str], channel: str = "training", **hyperparameters: str) -> Path:
-    """Runs `train` with these files in the channel's folder; the root of SageMaker's folders."""
+    """Run `train` with these files in the channel's folder, and return the root of SageMaker's folders."""
     data, config = tmp_path / "input" / "data", tmp_path / "input" / "config"
     for name, text in tables.items():
         (data / channel / name).parent.mkdir(parents=True, exist_ok=True)
@@ -196,6 +196,7 @@ def label_first(iris: str) -> list[str]:
     return [",".join([*line.split(",")[-1:], *line.split(",")[:-1]]) for line in iris.split()]
 
 
+@pytest.mark.slow
 def test_a_training_reads_all_files_of_its_channel_label_first(tmp_path: Path, iris: str) -> None:
     lines = label_first(iris)[1:]
     parts = {"a.csv": "\n".join(lines[:50]), "deeper/b.csv": "\n".join(lines[50:]) + "\n"}
@@ -208,6 +209,7 @@ def test_a_training_reads_all_files_of_its_channel_label_first(tmp_path: Path, i
     assert not (tmp_path / "output" / "failure").exists()
 
 
+@pytest.mark.slow
 def test_a_header_names_the_columns_and_the_model_is_the_one_that_was_asked_for(tmp_path: Path) -> None:
     table = (ROOT / "ML" / "data" / "penguins.csv").read_text()
     found = card(train(tmp_path, {"p.csv": table}, "train", model='"regressor"', target="body_mass_g"), "regressor")
@@ -225,7 +227,7 @@ def test_a_header_names_the_columns_and_the_model_is_the_one_that_was_asked_for(
         ({"a.csv": "a,1\nb,2\n"}, {"model": "nothing"}, "There is no model nothing"),
     ],
 )
-def test_a_failure_is_told_where_sagemaker_looks_for_it(
+def test_a_failure_is_written_to_sagemakers_failure_file(
     tmp_path: Path, tables: dict[str, str], hyperparameters: dict[str, str], says: str
 ) -> None:
     root = train(tmp_path, tables, **hyperparameters)
@@ -246,5 +248,5 @@ def test_a_failure_is_told_where_sagemaker_looks_for_it(
         ("a,a", "b,6", "", False),
     ],
 )
-def test_a_header_is_told_from_a_row(first: str, second: str, target: str, header: bool) -> None:
+def test_a_header_is_distinguished_from_a_row(first: str, second: str, target: str, header: bool) -> None:
     assert sagemaker.has_header([first.split(","), second.split(",")], target) is header

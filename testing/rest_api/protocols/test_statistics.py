@@ -19,17 +19,17 @@ def server(serve: Callable[..., Server]) -> Server:
 
 
 def infer(server: Server, *inputs: Any, path: str = INFER) -> int:
-    """The status, on a connection of its own, so that any worker may answer."""
+    """Return the status of a request on a new connection, so that any worker may answer."""
     return httpx.post(server.url + path, json={"inputs": inputs}, auth=(USER, PASSWORD)).status_code
 
 
 def statistics(server: Server, path: str = STATS) -> dict[str, Any]:
-    """As whichever worker is asked tells it."""
+    """Return the statistics from any worker."""
     found = httpx.get(server.url + path, auth=(USER, PASSWORD)).raise_for_status().json()
     return next(each for each in found["model_stats"] if each["name"] == "classifier")
 
 
-def test_every_worker_tells_of_all_inferences(server: Server) -> None:
+def test_every_worker_reports_all_inferences(server: Server) -> None:
     before, begun = statistics(server), time.time()
     many = {**MATRIX, "shape": [5, 4], "data": MATRIX["data"] * 5}
     assert {infer(server, many) for _ in range(30)} == {200}

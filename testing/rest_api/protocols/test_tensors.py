@@ -1,4 +1,4 @@
-"""Tensors to values and back, and what is no tensor: refused, whatever it is, before memory is taken for it."""
+"""Tensors are converted to values and back. Invalid tensors are refused before memory is allocated."""
 
 import json
 import math
@@ -62,7 +62,7 @@ def value(column: str, **change: Any) -> Any:
     return parse(mixed(**{column: change})).columns[names.index(column)][0]
 
 
-def test_every_kind_becomes_what_the_pipeline_sees() -> None:
+def test_every_column_kind_reaches_the_pipeline_converted() -> None:
     assert parse(mixed()).columns == [[1.5], [2.5], [1.0], [cells.date("2024-01-01")], ["a"]]
 
 
@@ -133,13 +133,13 @@ def test_bytes_are_taken_in_the_order_of_the_inputs() -> None:
 @pytest.mark.parametrize(
     "raw", [b"\xff\xff\xff\xff", b"\1\0\0", b"\2\0\0\0a", b"\1\0\0\0\xff", b"\0\0\0\0\0\0\0\0", b""]
 )
-def test_strings_that_are_none_are_refused(raw: bytes) -> None:
+def test_byte_tensors_that_are_not_strings_are_refused(raw: bytes) -> None:
     tensor = {"name": "text", "shape": [1], "datatype": "BYTES", "parameters": {"binary_data_size": len(raw)}}
     with pytest.raises(Problem, match="text: "):
         parse([*mixed()[:4], tensor], raw)
 
 
-def test_little_data_takes_little_memory_whatever_its_shape_says() -> None:
+def test_little_data_takes_little_memory_for_any_declared_shape() -> None:
     huge = [
         {"name": "x", "shape": [ROWS, 2**40], "datatype": "FP64", "data": [1.0]},
         {"name": "x", "shape": [2**62, 2], "datatype": "FP64", "data": [1.0, 2.0]},
@@ -193,8 +193,8 @@ requests = st.fixed_dictionaries(
 
 @given(requests, st.binary(max_size=80), st.sampled_from(sorted(MODELS)), st.booleans())
 @examples(1500, 3000)
-def test_whatever_is_sent_is_parsed_or_refused(request: Any, raw: bytes, model: str, announced: bool) -> None:
-    """Rows that fit the schema, or a Problem in words; no other exception."""
+def test_any_bytes_are_parsed_or_refused(request: Any, raw: bytes, model: str, announced: bool) -> None:
+    """Any tensors give rows that fit the schema, or a Problem with a message. There is no other exception."""
     text = json.dumps(request).encode()
     try:
         found = infer_request.parse(MODELS[model], text + raw, len(text) if announced else None, ROWS)

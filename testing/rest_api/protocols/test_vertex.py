@@ -1,6 +1,8 @@
 """Vertex AI: its variables decide port, routes and store."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx2 as httpx
 import pytest
@@ -14,14 +16,14 @@ ROUTES = [(OWN, f"{OWN}:predict"), ("/health/ready", "/predict"), ("/ping", "/in
 
 
 @pytest.fixture(scope="module")
-def store(serve: Callable[..., Server]) -> str:
-    """The samples, trained once."""
-    return str(serve(WEB_CONCURRENCY="1").models_dir)
+def store(sample_store: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a store with the trained samples."""
+    return str(shutil.copytree(sample_store, tmp_path_factory.mktemp("store") / "models"))
 
 
 @pytest.fixture(scope="module", params=ROUTES, ids=[predict for _, predict in ROUTES])
 def server(serve: Callable[..., Server], store: str, request: pytest.FixtureRequest) -> Server:
-    """One on routes of its own, and on routes that there are."""
+    """Start a server with new routes, or with existing ones."""
     health, predict = request.param
     return serve(
         WEB_CONCURRENCY="1",
@@ -80,7 +82,7 @@ def test_the_probabilities_are_in_the_predictions(server: Server) -> None:
         {"instances": [list(ROW.values())], "parameters": None, "labels": None},
     ],
 )
-def test_what_is_null_is_unset_and_parameters_of_other_models_are_left_aside(server: Server, body: dict) -> None:
+def test_null_means_unset_and_parameters_of_other_models_are_ignored(server: Server, body: dict) -> None:
     found = httpx.post(routes(server)[1], json=body)
     assert (found.status_code, found.json()) == (200, {"predictions": ["setosa"]})
 
@@ -112,7 +114,7 @@ def test_errors_have_the_shape_of_googles_apis(server: Server) -> None:
     assert found.json()["error"]["code"] == 400 and "petal_width" in found.json()["error"]["message"]
 
 
-def test_without_its_variables_there_is_no_route_of_it(serve: Callable[..., Server]) -> None:
+def test_without_its_variables_vertex_has_no_routes(serve: Callable[..., Server]) -> None:
     server = serve(WEB_CONCURRENCY="1", BOOTSTRAP="false", PROTOCOLS="vertex", OPEN_PROTOCOLS="vertex")
     tags = {
         tag

@@ -1,4 +1,4 @@
-"""Default-deny: credentials and size before a byte of the body."""
+"""The guard checks credentials and size before a byte of the body is read."""
 
 import base64
 import http.client
@@ -27,7 +27,7 @@ app = create_app(trainings, hot, models, health)
 
 @pytest.fixture(scope="module")
 def stranger(server: Server) -> Iterator[httpx.Client]:
-    """A client without credentials."""
+    """Return a client without credentials."""
     with httpx.Client(base_url=server.url, timeout=60) as client:
         yield client
 
@@ -88,7 +88,7 @@ def test_a_password_that_is_not_ascii_is_taken_in_both_encodings(serve: Callable
 
 
 def refused_upload(server: Server, password: str, **headers: str) -> tuple[int, float, int]:
-    """Begins to send a gigabyte; the status, the seconds until it came, and the bytes that were sent by then."""
+    """Start to send a gigabyte. Return the status, the seconds until it came, and the size of the answer."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     connection.putrequest("POST", "/train_model")
     token = base64.b64encode(f"{USER}:{password}".encode()).decode()

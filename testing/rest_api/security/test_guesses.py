@@ -1,4 +1,4 @@
-"""Guessing passwords: 20 wrong ones a minute from one address, over all workers. Other clients are unharmed."""
+"""Guessing passwords: 20 wrong ones a minute from one address, counted over all workers. Others are not affected."""
 
 import asyncio
 import json
@@ -31,12 +31,12 @@ MINUTE = WINDOW / 1000
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    """Two workers that trust proxies on this machine's usual address and in one of its networks."""
+    """Start two workers that trust proxies on 127.0.0.1 and in one loopback network."""
     return serve(WEB_CONCURRENCY="2", FORWARDED_ALLOW_IPS="127.0.0.1,127.77.0.0/16")
 
 
 def request(password: str | None, path: str = "/models", *more: str) -> bytes:
-    """A prediction where the path is that, else a GET."""
+    """Send a prediction if the path is that of a prediction, otherwise a GET."""
     head = [f"GET {path} HTTP/1.1"]
     if path == "/predict":
         head = ["POST /predict HTTP/1.1", "Content-Type: application/json", f"Content-Length: {len(BODY)}"]
@@ -47,7 +47,7 @@ def request(password: str | None, path: str = "/models", *more: str) -> bytes:
 
 
 class Caller:
-    """A connection of its own from an address of the loopback."""
+    """Return a client on a new connection from this loopback address."""
 
     def __init__(self, server: Server, address: str) -> None:
         self.sock = socket.create_connection(("127.0.0.1", server.port), 30, source_address=(address, 0))
@@ -71,13 +71,13 @@ class Caller:
 
 
 def ask(server: Server, address: str, password: str | None, path: str = "/models", *more: str) -> int:
-    """The status that a new connection gets."""
+    """Return the status of a request on a new connection."""
     with Caller(server, address) as caller:
         return caller.ask(password, path, *more)
 
 
 def guess(server: Server, address: str, times: int, path: str = "/models", *more: str) -> list[int]:
-    """The statuses of so many wrong passwords, each on a connection of its own, all at once; `{n}` is its number."""
+    """Return the statuses of concurrent wrong passwords, each on a new connection. `{n}` is replaced by its number."""
     with ExitStack() as stack:
         callers = [stack.enter_context(Caller(server, address)) for _ in range(times)]
         for n, caller in enumerate(callers):
@@ -112,7 +112,7 @@ def test_others_are_unharmed(server: Server) -> None:
     assert server.client.get("/models").status_code == 200
 
 
-def test_a_blocked_address_still_reads_what_is_public(server: Server) -> None:
+def test_a_blocked_address_can_still_read_public_routes(server: Server) -> None:
     guess(server, "127.0.3.1", LIMIT)
     assert ask(server, "127.0.3.1", PASSWORD) == 429
     for path in ("/health/live", "/health/ready", "/docs"):
@@ -153,7 +153,7 @@ def test_wrong_passwords_are_answered_slowly_and_others_are_served_meanwhile(ser
 
 
 @pytest.mark.parametrize(("proxy", "client"), [("127.0.0.1", "203.0.113.7"), ("127.77.0.5", "2001:db8:1:2::7")])
-def test_a_trusted_proxys_clients_are_told_apart(server: Server, proxy: str, client: str) -> None:
+def test_the_clients_of_a_trusted_proxy_are_distinguished(server: Server, proxy: str, client: str) -> None:
     guilty, other = f"X-Forwarded-For: {client}", "X-Forwarded-For: 203.0.113.8"
     ported = f"[{client}]:5040" if ":" in client else f"{client}:5040"
     half = LIMIT // 2
@@ -201,7 +201,7 @@ def test_a_browser_is_still_asked_for_the_password(server: Server) -> None:
 
 
 def through_the_guard(connection: dict[str, Any], password: str, *more: tuple[bytes, bytes]) -> int:
-    """The status that the guard gives a request on this connection, 200 where it lets it pass."""
+    """Return the status that the guard gives a request on this connection, or 200 if the request passes."""
     return asyncio.run(_through(connection, password, list(more)))
 
 
@@ -222,7 +222,7 @@ async def _through(connection: dict[str, Any], password: str, more: list[tuple[b
 
 
 async def passed(scope: Scope, receive: Receive, send: Send) -> None:
-    """What is behind the guard."""
+    """The application behind the guard."""
 
 
 SETTINGS = Settings(service_pass=SecretStr(PASSWORD), forwarded_allow_ips=("192.0.2.1",))
@@ -326,7 +326,9 @@ def test_a_full_table_forgets_but_never_blames_another() -> None:
         ("127.0.0.1", "127.0.0.1", ",".join(["127.0.0.1"] * 6000), "127.0.0.1"),
     ],
 )
-def test_who_the_client_is(trusted: str, peer: str, forwarded: str, client: str) -> None:
+def test_the_clients_address_is_taken_from_trusted_headers(
+    trusted: str, peer: str, forwarded: str, client: str
+) -> None:
     assert Proxies(tuple(trusted.split(","))).client(peer, forwarded.encode()) == client
 
 

@@ -1,4 +1,4 @@
-"""The Host header: a page's own name that points here (DNS rebinding) is refused on every route."""
+"""The Host header: a foreign name that resolves to this server (DNS rebinding) is refused on every route."""
 
 import socket
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def test_a_server_for_everybody_answers_to_any_name(everybody: Server, host: str
 
 
 @pytest.mark.parametrize("host", GARBAGE)
-def test_what_is_no_name_is_refused_by_any_server(everybody: Server, host: str) -> None:
+def test_an_invalid_host_name_is_always_refused(everybody: Server, host: str) -> None:
     assert status(everybody, host) == 400
 
 
@@ -77,7 +77,7 @@ def everybody(serve: Callable[..., Server]) -> Server:
 
 @pytest.fixture(scope="module")
 def named(serve: Callable[..., Server]) -> Server:
-    """A server for everybody with names; the last is an address."""
+    """Start a server on all addresses with these allowed names. The last one is an address."""
     names = "api.example.org, .Inner.example,*.apps.example,[2001:db8::7]"
     return serve(HOST="0.0.0.0", ALLOWED_HOSTS=names, BOOTSTRAP="false", WEB_CONCURRENCY="1")
 
@@ -93,7 +93,7 @@ def named(serve: Callable[..., Server]) -> Server:
         ("[2001:db8:0::7]:8000", 200), ("[2001:db8::8]", 400), ("api.example.org.evil.example", 400),
     ],
 )  # fmt: skip
-def test_allowed_hosts_are_those_and_the_loopback_names(named: Server, host: str, found: int) -> None:
+def test_allowed_hosts_are_the_given_names_and_the_loopback_names(named: Server, host: str, found: int) -> None:
     assert status(named, host) == found
 
 
@@ -107,7 +107,7 @@ def test_any_host_may_be_allowed_on_a_loopback_address(serve: Callable[..., Serv
     [("127.0.0.1", True), ("127.3.2.1", True), ("::1", True), ("localhost", True),
      ("0.0.0.0", False), ("::", False), ("192.168.1.2", False), ("ml.example.org", False)],
 )  # fmt: skip
-def test_the_address_to_listen_on_decides_where_no_names_are_given(host: str, loopback: bool) -> None:
+def test_without_allowed_hosts_the_listening_address_decides(host: str, loopback: bool) -> None:
     assert (b"evil.example" in Hosts(Settings(host=host))) is not loopback
     assert b"localhost:8000" in Hosts(Settings(host=host))
 

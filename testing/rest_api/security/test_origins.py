@@ -1,4 +1,4 @@
-"""Requests that a browser sends for another site's page are refused before credentials and body; all others go on."""
+"""Browsers' requests from other sites are refused before credentials and body. All other requests pass."""
 
 import socket
 from base64 import b64encode
@@ -16,7 +16,7 @@ PARTNER = "https://partner.example"
 
 @pytest.fixture(scope="module")
 def stranger(server: Server) -> Iterator[httpx.Client]:
-    """A client without credentials."""
+    """Return a client without credentials."""
     with httpx.Client(base_url=server.url, timeout=60) as client:
         yield client
 
@@ -96,7 +96,7 @@ def test_reading_is_open_to_links_from_other_sites(server: Server) -> None:
 
 
 def raw(server: Server, *lines: str, length: int = 10**9) -> bytes:
-    """What comes back, before a byte of the body is sent, for an authenticated POST with these header lines."""
+    """Return the answer to an authenticated POST with these header lines, before any of the body is sent."""
     head = ["POST /train_model HTTP/1.1", f"Authorization: Basic {TOKEN}", f"Content-Length: {length}", *lines, "", ""]
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
         sock.sendall("\r\n".join(head).encode())

@@ -1,4 +1,4 @@
-"""The documentation's pages can't be framed, and run no script but their own."""
+"""The documentation pages can't be framed, and run only their own scripts."""
 
 import re
 from base64 import b64encode

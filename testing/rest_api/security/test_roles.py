@@ -1,4 +1,4 @@
-"""Every route of the app, asked with no, wrong and lesser credentials: refused before the body, or meant to be open."""
+"""Every route with no, wrong and predict-only credentials: refused before the body, or public on purpose."""
 
 import base64
 import itertools
@@ -26,7 +26,7 @@ TRAINER = {
 
 
 def every_route() -> set[str]:
-    """Each method of each path, as `GET /models/{model}`."""
+    """Return every method of every path, as `GET /models/{model}`."""
     found = set()
     for route in app.routes:
         if isinstance(route, Mount):
@@ -39,7 +39,7 @@ def every_route() -> set[str]:
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    """One with both users."""
+    """Start a server with both users."""
     return serve(PREDICT_USER="reader", PREDICT_PASS=LESSER)
 
 
@@ -48,7 +48,7 @@ ADDRESSES = (f"127.1.{n // 250}.{n % 250 + 1}" for n in itertools.count())
 
 
 def status(server: Server, route: str, user: str, password: str) -> int:
-    """The status of a request that announces a body of a megabyte and sends none of it."""
+    """Return the status of a request that announces a body of one megabyte and sends none of it."""
     method, path = route.format(model="classifier", version=999).split(" ")
     token = base64.b64encode(f"{user}:{password}".encode()).decode()
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {token}\r\n" + (
@@ -72,18 +72,18 @@ def test_no_and_wrong_credentials_are_refused_before_the_body(server: Server, ro
 
 
 @pytest.mark.parametrize("route", sorted(TRAINER))
-def test_who_may_predict_may_not_change_anything(server: Server, route: str) -> None:
+def test_a_predict_user_can_not_change_anything(server: Server, route: str) -> None:
     assert status(server, route, "reader", LESSER) == 403
 
 
 @pytest.mark.parametrize("path", ["/nope", "/models/classifier/current", "/predict/", "/train_model", "/models/a/b/c"])
-def test_what_is_not_listed_is_closed_to_who_may_predict(server: Server, path: str) -> None:
+def test_a_predict_user_can_call_only_listed_routes(server: Server, path: str) -> None:
     answer = httpx.patch(server.url + path, auth=("reader", LESSER))
     assert answer.status_code == 403
     assert "send SERVICE_USER" in answer.json()["detail"]
 
 
-def test_who_may_predict_predicts_and_reads(server: Server) -> None:
+def test_a_predict_user_predicts_and_reads(server: Server) -> None:
     auth = ("reader", LESSER)
     row = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
     for path in ("/predict", "/models/classifier/predict"):
@@ -98,7 +98,7 @@ def test_who_may_predict_predicts_and_reads(server: Server) -> None:
     assert LESSER not in server.log
 
 
-def test_without_a_password_there_is_no_such_user(serve: Callable[..., Server]) -> None:
+def test_without_a_password_there_is_no_predict_user(serve: Callable[..., Server]) -> None:
     server = serve(PREDICT_USER="reader", BOOTSTRAP="false", WEB_CONCURRENCY="1")
     for password in ("", "None", PASSWORD):
         assert httpx.get(f"{server.url}/models", auth=("reader", password)).status_code == 401

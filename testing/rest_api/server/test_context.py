@@ -1,4 +1,4 @@
-"""What one request sets in a context variable no other request sees: on its connection or another, before or after."""
+"""A context variable set in one request is not visible in any other, on the same connection or another."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The bytes of bodies that a worker keeps are bounded, whether they are on their way, parsed or packed."""
+"""The bytes of bodies that a worker holds are bounded: while they arrive, while parsed and while compressed."""
 
 import asyncio
 import gzip
@@ -19,8 +19,6 @@ from server import PASSWORD, USER, Server, eventually
 
 from rest_api.http import work
 
-pytestmark = pytest.mark.exclusive
-
 MB = 2**20
 MAX_BODY_MB = 20
 AUTH = f"Host: localhost\r\nAuthorization: Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}\r\n"
@@ -35,7 +33,7 @@ def server(serve: Callable[..., Server]) -> Server:
 
 
 def peak(server: Server, reset: bool = False) -> int:
-    """The most bytes that the worker had in memory, since the last reset."""
+    """Return the worker's peak memory since the last reset, in bytes."""
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     process = Path(f"/proc/{children[0]}")
     if reset:
@@ -45,12 +43,13 @@ def peak(server: Server, reset: bool = False) -> int:
 
 
 def rows(size: int) -> bytes:
-    """A JSON body of about this many bytes."""
+    """Return a JSON body of about this many bytes."""
     return b'{"instances":[' + b",".join([ROW] * (size // (len(ROW) + 1))) + b"]}"
 
 
+@pytest.mark.exclusive
 @pytest.mark.parametrize("path", ["/predict", "/train_model", "/get_prediction", "/v2/models/classifier/infer"])
-def test_uploads_that_never_end_hold_little_and_keep_nobody_out(server: Server, path: str) -> None:
+def test_uploads_that_never_end_use_little_memory_and_block_no_other_client(server: Server, path: str) -> None:
     kind = "application/json" if path[1] in "pv" else "multipart/form-data; boundary=x"
     head = f"POST {path} HTTP/1.1\r\n{AUTH}Content-Type: {kind}\r\nContent-Length: {20 * MB}\r\n\r\n"
     begin, answers = peak(server, reset=True), Counter[bytes]()
@@ -97,7 +96,7 @@ def test_large_bodies_at_once_are_parsed_one_after_another(server: Server) -> No
     assert peak(server) - begin < 4 * 6 * 15 * MB
 
 
-def test_packed_bodies_count_as_what_they_become(server: Server) -> None:
+def test_compressed_bodies_count_with_their_decompressed_size(server: Server) -> None:
     packed = gzip.compress(b" " * (19 * MB))
     begin, found = peak(server, reset=True), Counter[int]()
 
@@ -116,7 +115,7 @@ def test_packed_bodies_count_as_what_they_become(server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["/predict", "/v1/models/classifier:predict", "/invocations"])
-def test_a_packed_body_is_read_on_every_route(server: Server, path: str) -> None:
+def test_a_compressed_body_is_read_on_every_route(server: Server, path: str) -> None:
     body = json.dumps({"instances": [[5.1, 3.5, 1.4, 0.2]]}).encode()
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     answer = server.client.post(path, content=gzip.compress(body), headers=headers)
@@ -127,7 +126,7 @@ def test_a_packed_body_is_read_on_every_route(server: Server, path: str) -> None
     assert broken.status_code == 400 and "can't be unpacked" in broken.text
 
 
-def test_a_packed_body_is_read_on_routes_that_do_not_predict_too(server: Server) -> None:
+def test_a_compressed_body_is_also_read_on_routes_that_do_not_predict(server: Server) -> None:
     path, body = "/models/classifier/current", b'{"version": 1}'
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     assert server.client.put(path, content=gzip.compress(body), headers=headers).json()["live"] is True
@@ -149,8 +148,9 @@ def test_a_gzipped_table_is_parsed_as_the_large_one_that_it_may_be() -> None:
     assert thread.name.startswith("large")
 
 
-def test_of_uploads_at_once_as_many_get_through_as_there_is_room_for(server: Server) -> None:
-    """Who is refused makes room at once: those who send at this moment need not be refused too."""
+@pytest.mark.exclusive
+def test_concurrent_uploads_are_accepted_up_to_the_limit(server: Server) -> None:
+    """A refused upload makes room at once, so that concurrent uploads are not refused as well."""
     head = f"POST /predict HTTP/1.1\r\n{AUTH}Content-Type: application/json\r\nContent-Length: {20 * MB}\r\n\r\n"
     found, together = Counter[str](), threading.Barrier(24)
 
@@ -193,7 +193,7 @@ def score(model, X, y): return {{"r2": 1.0}}
 
 @pytest.fixture(scope="module")
 def small(serve: Callable[..., Server], fork: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """A server that keeps 4 MB, with estimators whose training lasts until the file `end` is there."""
+    """Start a server that holds at most 4 MB. Its estimators train until the file `end` exists."""
     end = str(tmp_path_factory.mktemp("sleepy") / "end")
     project = fork(**{f"sleepy{number}": SLEEPY.format(file=end) for number in range(4)})
     server = serve(project, WEB_CONCURRENCY="1", MAX_BODY_MB="1", READ_TIMEOUT="20")
@@ -201,7 +201,7 @@ def small(serve: Callable[..., Server], fork: Callable[..., Path], tmp_path_fact
     return server
 
 
-def test_a_training_keeps_its_upload_only_until_it_has_begun(small: Server) -> None:
+def test_a_training_keeps_its_upload_only_until_it_has_started(small: Server) -> None:
     table = "x,y\n" + "1,2.5\n2,3.5\n" * (MB // 12 - 400)
     threads = [
         threading.Thread(target=httpx.post, args=(f"{small.url}/train_model",), kwargs={
@@ -222,7 +222,7 @@ def test_a_training_keeps_its_upload_only_until_it_has_begun(small: Server) -> N
             thread.join()
 
 
-def test_a_client_whose_headers_are_known_is_refused_in_words_too(small: Server) -> None:
+def test_a_client_with_cached_headers_gets_the_full_error_message_too(small: Server) -> None:
     body = rows(100_000)
     head = f"POST /predict HTTP/1.1\r\n{AUTH}Content-Type: application/json\r\n"
     request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
@@ -231,7 +231,7 @@ def test_a_client_whose_headers_are_known_is_refused_in_words_too(small: Server)
         socks = [stack.enter_context(connect()) for _ in range(20)]
         for sock in 2 * socks:
             sock.sendall(request)
-            assert answered(sock).startswith(b"HTTP/1.1 200")
+            assert read_answer(sock).startswith(b"HTTP/1.1 200")
         for _ in range(6):  # four fit
             other = stack.enter_context(connect())
             with suppress(OSError):
@@ -239,11 +239,11 @@ def test_a_client_whose_headers_are_known_is_refused_in_words_too(small: Server)
         assert eventually(lambda: post(small, b" " * 100_000).status_code == 503)
         for sock in socks:
             sock.sendall(request)
-            assert answered(sock).startswith(b"HTTP/1.1 503")
+            assert read_answer(sock).startswith(b"HTTP/1.1 503")
 
 
-def answered(sock: socket.socket) -> bytes:
-    """A whole answer."""
+def read_answer(sock: socket.socket) -> bytes:
+    """Read a complete answer and return its headers."""
     found = b""
     while b"\r\n\r\n" not in found:
         found += sock.recv(65536)
@@ -254,8 +254,8 @@ def answered(sock: socket.socket) -> bytes:
     return head
 
 
-def test_slow_uploads_give_way_in_time(server: Server) -> None:
-    """Each holds what it has sent for READ_TIMEOUT at most."""
+def test_slow_uploads_make_room_within_read_timeout(server: Server) -> None:
+    """Each upload holds what it has sent for READ_TIMEOUT at most."""
     head = f"POST /predict HTTP/1.1\r\n{AUTH}Content-Type: application/json\r\nContent-Length: {20 * MB}\r\n\r\n"
     with ExitStack() as stack:
         for _ in range(5):

@@ -1,4 +1,4 @@
-"""What HTTP (RFC 9110, 9112) forbids is refused and the connection closed: no proxy can read it differently."""
+"""Requests that HTTP (RFC 9110, 9112) forbids are refused and the connection closed, to prevent request smuggling."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def post(*headers: str, line: str = "POST /predict HTTP/1.1", host: str = HOST) 
 
 
 def talk(server: Server, *parts: str | bytes) -> list[bytes]:
-    """Send these, and read until the server closes; the answers, or 'open' at the end if it keeps the connection."""
+    """Send these bytes and read until the server closes. Return the answers, and 'open' last if it doesn't close."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
         found = b""
         with suppress(ConnectionError):
@@ -83,7 +83,7 @@ FORBIDDEN = {
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)
-def test_what_http_forbids_is_refused_and_nothing_after_it_is_run(server: Server, name: str) -> None:
+def test_a_request_that_http_forbids_is_refused_and_nothing_after_it_is_run(server: Server, name: str) -> None:
     status, request = FORBIDDEN[name]
     answers = talk(server, request + SECOND)
     assert statuses(answers) == [str(status)], answers
@@ -99,7 +99,7 @@ def test_a_refusal_comes_after_the_answers_to_the_requests_before(server: Server
 
 
 def test_trailers_are_not_headers(server: Server) -> None:
-    """Neither credentials nor a content type, however the stream is cut."""
+    """Trailers change neither credentials nor content type, wherever the stream is split."""
     trailers = f"{CREDENTIALS}Content-Type: application/json\r\n\r\n"
     for cut in (0, 10, len(CHUNKS) - 1):
         request = post(CHUNKED) + CHUNKS[:cut]
@@ -122,7 +122,7 @@ def test_a_flood_of_chunk_extensions_is_cut_off(server: Server) -> None:
 
 
 def _peak_growth(server: Server, begin: str, flood: bytes, times: int) -> int:
-    """Send a flood of 40 MB; the status of the answer. Fails if much of it is read, or the worker grows by 20 MB."""
+    """Send 40 MB and return the status. Fails if the server reads much of it, or the worker grows by 20 MB."""
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     memory = Path(f"/proc/{children[0]}/statm")
     before, sent, answer = int(memory.read_text().split()[1]), 0, b""
@@ -158,16 +158,14 @@ def test_a_request_that_would_upgrade_is_answered_with_its_body_and_closes(serve
         (post(CREDENTIALS, "Expect: 100-continue\r\n", LENGTH, line="PUT /predict HTTP/1.1"), "405"),
     ],
 )
-def test_an_early_refusal_of_one_who_waits_to_go_on_closes_the_connection(
-    server: Server, head: str, status: str
-) -> None:
+def test_an_early_refusal_of_expect_100_continue_closes_the_connection(server: Server, head: str, status: str) -> None:
     started = time.monotonic()
     answers = talk(server, head)
     assert statuses(answers) == [status] and b"connection: close" in answers[0]
     assert time.monotonic() - started < 4.5
 
 
-def test_one_who_waits_to_go_on_is_told_to(server: Server) -> None:
+def test_expect_100_continue_is_answered_with_100(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
         for _ in range(2):
             sock.sendall(post(CREDENTIALS, "Expect: 100-Continue\r\n", LENGTH).encode())

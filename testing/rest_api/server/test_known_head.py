@@ -1,4 +1,4 @@
-"""Which head a connection keeps, and when it is recognised."""
+"""Which request headers a connection caches, and when it recognises them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Clients that send too much, too slowly or nothing at all: turned away, while memory stays and others are served."""
+"""Clients that send too much, too slowly or nothing are refused, while memory stays flat and others are served."""
 
 import socket
 import subprocess
@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from server import PASSWORD, USER, Server, eventually
 
-pytestmark = pytest.mark.exclusive
-
 AUTH = f"Host: localhost\r\nAuthorization: Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}\r\n"
 POST = f"POST /predict HTTP/1.1\r\n{AUTH}Content-Type: application/json\r\n"
 ROW = [5.1, 3.5, 1.4, 0.2]
@@ -22,14 +20,14 @@ MB = 2**20
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    """One worker with little patience and few connections."""
+    """Start one worker with short timeouts and few connections."""
     server = serve(WEB_CONCURRENCY="1", READ_TIMEOUT="3", MAX_CONNECTIONS="300", MAX_BODY_MB="20")
     assert server.predict([ROW] * 1000).status_code == 200
     return server
 
 
 def memory(server: Server) -> int:
-    """Bytes of the worker that are its own."""
+    """Return the worker's private memory in bytes."""
     text = Path(f"/proc/{worker(server)}/smaps_rollup").read_text()
     return sum(1024 * int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_"))
 
@@ -41,7 +39,7 @@ def worker(server: Server) -> int:
 
 @contextmanager
 def served(server: Server) -> Iterator[None]:
-    """Others are served meanwhile, and the worker never grows by 50 MB."""
+    """Check that other clients are served during the block, and that the worker grows by less than 50 MB."""
     before, slowest, failed, ended = memory(server), [0.0], [], threading.Event()
     most = [before]
 
@@ -72,7 +70,7 @@ def served(server: Server) -> Iterator[None]:
 
 
 def status(sock: socket.socket) -> int:
-    """The status of the answer; 0 where the connection was closed without one."""
+    """Return the status of the answer, or 0 if the connection was closed without one."""
     sock.settimeout(20)
     with suppress(OSError):
         if answer := sock.recv(4096):
@@ -144,7 +142,7 @@ def test_headers_that_never_end_are_refused(server: Server) -> None:
             assert status(sock) == 408
 
 
-def test_five_thousand_idle_connections_keep_nobody_out(server: Server) -> None:
+def test_five_thousand_idle_connections_block_no_other_client(server: Server) -> None:
     with served(server), ExitStack() as stack:
         for _ in range(5000):
             stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20))
@@ -156,7 +154,7 @@ def test_five_thousand_idle_connections_keep_nobody_out(server: Server) -> None:
 
 
 def files(server: Server) -> int:
-    """How many the worker has open."""
+    """Return how many files the worker has open."""
     return len(list(Path(f"/proc/{worker(server)}/fd").iterdir()))
 
 

@@ -1,4 +1,4 @@
-"""Requests whose heads came before are not parsed again, and are answered as if they were."""
+"""Repeated request headers are not parsed again, and get the same answers as if they were."""
 
 import json
 import random
@@ -45,7 +45,7 @@ def chunked(rows: int) -> bytes:
 
 
 class Answers:
-    """What comes back over a connection, one answer after the other."""
+    """Return the answers on a connection, one after another."""
 
     def __init__(self, wire: socket.socket) -> None:
         self.wire, self.rest = wire, b""
@@ -143,7 +143,9 @@ def test_more_heads_than_are_kept(wire: socket.socket) -> None:
         ("/v2/models/classifier/infer", basic("guest", LESSER), 400),
     ],
 )
-def test_a_head_is_judged_alike_each_time(server: Server, path: str, credentials: str, status: int) -> None:
+def test_repeated_headers_are_judged_the_same_each_time(
+    server: Server, path: str, credentials: str, status: int
+) -> None:
     for _ in range(5):  # connections: the first request of each is always parsed
         with socket.create_connection(("127.0.0.1", server.port), timeout=30) as sock:
             answers = Answers(sock)
@@ -180,7 +182,7 @@ def test_a_connection_that_shall_close_does(server: Server) -> None:
             assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer
 
 
-def test_a_client_that_asks_whether_to_go_on_hears_so_each_time(wire: socket.socket) -> None:
+def test_each_expect_100_continue_is_answered(wire: socket.socket) -> None:
     answers, whole = Answers(wire), request(1, "Expect: 100-continue\r\n")
     wire.sendall(request(1))
     assert answers.next()[0] == 200

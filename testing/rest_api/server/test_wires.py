@@ -1,4 +1,4 @@
-"""One table of odd rows gets the same predictions by every wire: one meaning for a cell."""
+"""A table of unusual rows gets the same predictions through every protocol."""
 
 import csv
 import io
@@ -118,7 +118,7 @@ def by_oip_json_row_by_row(server: Server) -> Any:
 
 
 def by_oip_binary(server: Server) -> Any:
-    """Gaps are NaN, or the empty string; a flag with gaps goes as FP32."""
+    """Send missing values as NaN or an empty string, and a flag with missing values as FP32."""
     inputs, raw = [], b""
     for name, datatype in described(server).items():
         values: list[Any] = [row[name] for row in ROWS]
@@ -166,7 +166,7 @@ def by_invocations_json_lines(server: Server) -> Any:
 
 
 def by_invocations_split(server: Server) -> Any:
-    """Columns backwards, gaps as pandas' JSON has them."""
+    """Send the columns in reverse order, and missing values as pandas writes them."""
     names = list(ROWS[0])[::-1]
     data = [[float("nan") if row[name] is None else row[name] for name in names] for row in ROWS]
     return invoked(server, "application/json", json.dumps({"dataframe_split": {"columns": names, "data": data}}))

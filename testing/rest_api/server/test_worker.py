@@ -1,4 +1,4 @@
-"""What goes over the wire: an answer in one piece, answers in order, and nothing lost when a connection closes."""
+"""Answers are written in one piece and in order, and none is lost when a connection closes."""
 
 import json
 import socket
@@ -57,7 +57,7 @@ def test_a_wrong_request_among_others_is_answered_in_its_place(server: Server) -
     assert [int(answer[:3]) for answer in answers] == [200, 422, 200] * 200 + [200]
 
 
-def test_clients_that_reset_their_connection_take_nobodys_answer(server: Server) -> None:
+def test_clients_that_reset_their_connection_do_not_affect_other_clients(server: Server) -> None:
     with ExitStack() as stack:
         socks = [stack.enter_context(connected(server)) for _ in range(60)]
         for sock in socks:

@@ -1,4 +1,4 @@
-"""Callers share calls of the model and nothing else, through the real server."""
+"""Callers share calls of the model and nothing else, tested through the real server."""
 
 import asyncio
 import os
@@ -12,8 +12,6 @@ import aiohttp
 import pytest
 from server import PASSWORD, USER, Server
 
-pytestmark = pytest.mark.exclusive  # a worker measures how quick its models are
-
 ECHO = '''
 import threading
 import time
@@ -23,7 +21,7 @@ from threadpoolctl import threadpool_info
 
 
 class Echo:
-    """Answers each row with its own number; some rows it can't stand, and one takes its time."""
+    """Returns each row's own number. Some rows raise an error, and one is slow."""
 
     def fit(self, X, y):
         return self
@@ -53,7 +51,7 @@ TABLE = "number,y\n" + "".join(f"{i},{i}.5\n" for i in range(50))
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
-    """One worker, small batches; models that echo, one whose answers depend on the neighbours, one that tells where."""
+    """Start one worker with small batches. Models return their input, depend on other rows, or report their thread."""
     where = "(number == -5) & (threading.current_thread() is threading.main_thread())"
     threads = "number * 0 + max([pool['num_threads'] for pool in threadpool_info()])"
     answers = {"echo": "number", "slow": "number", "mean": "number - number.mean()", "where": where, "threads": threads}
@@ -67,7 +65,7 @@ def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
 
 @pytest.fixture(params=["echo", "slow"])
 def model(request: pytest.FixtureRequest) -> str:
-    """One that is quick enough for the event loop, and one that is not."""
+    """Return a model that is quick enough for the event loop, and one that is not."""
     return request.param
 
 
@@ -117,7 +115,8 @@ def calls(server: Server, model: str) -> float:
     return float(found[1]) if found else 0
 
 
-def test_callers_who_come_at_once_share_calls_though_each_before_was_alone(server: Server) -> None:
+@pytest.mark.exclusive
+def test_concurrent_callers_share_calls_even_after_single_callers(server: Server) -> None:
     worker = int(Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()[0])
 
     async def run() -> float:
@@ -138,6 +137,7 @@ def test_callers_who_come_at_once_share_calls_though_each_before_was_alone(serve
     assert asyncio.run(run()) <= 8
 
 
+@pytest.mark.exclusive
 def test_a_quick_model_is_asked_on_the_event_loop_and_one_that_was_slow_there_in_the_thread(server: Server) -> None:
     def ask_one(number: int) -> list:
         return server.predict([{"number": number}], model="where").json()["predictions"]
@@ -147,6 +147,7 @@ def test_a_quick_model_is_asked_on_the_event_loop_and_one_that_was_slow_there_in
     assert ask_one(-5) == [False]
 
 
+@pytest.mark.exclusive
 def test_small_requests_pass_between_the_pieces_of_a_large_one(server: Server) -> None:
     async def run() -> tuple[float, float]:
         async with session() as client:
@@ -175,6 +176,7 @@ def test_a_worker_has_one_thread_of_blas_and_openmp(server: Server) -> None:
     assert server.predict([{"number": 1}], model="threads").json()["predictions"] == [1]
 
 
+@pytest.mark.exclusive
 def test_health_does_not_wait_for_a_slow_prediction(server: Server) -> None:
     async def run() -> float:
         async with session() as client:

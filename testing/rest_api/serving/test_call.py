@@ -1,4 +1,4 @@
-"""How calls of a model follow each other, by the queues themselves: what no client can see, or not in time."""
+"""The order of a model's calls, tested on the queues directly, where a client can't observe it."""
 
 import asyncio
 import threading
@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fitted_models import fitted
+from fitted_models import fit_model
 from server import eventually
 
 from ML.config.config import settings
@@ -18,7 +18,7 @@ from rest_api.serving.batches import Batches
 
 
 class Echo:
-    """Answers each row with its number; some it can't stand, and it knows where it was called."""
+    """Returns each row's number, fails for some rows, and records the calling thread."""
 
     def __init__(self) -> None:
         self.calls: list[bool] = []
@@ -44,11 +44,11 @@ class Echo:
 @pytest.fixture
 def echo() -> Predictor:
     numbers = [f"{i}.5" for i in range(30)]
-    return fitted(Echo(), {"x": numbers, "y": numbers}, "regression").original
+    return fit_model(Echo(), {"x": numbers, "y": numbers}, "regression").original
 
 
 def run(story: Callable[[Batches], Coroutine[Any, Any, None]], most_rows: int = 4) -> None:
-    async def told() -> None:
+    async def watch() -> None:
         limits = {"batch_max_rows": most_rows, "max_queue_ms": 600_000}
         batches = Batches(settings().model_copy(update=limits), lambda: None)
         try:
@@ -56,7 +56,7 @@ def run(story: Callable[[Batches], Coroutine[Any, Any, None]], most_rows: int = 
         finally:
             batches.close()
 
-    asyncio.run(told())
+    asyncio.run(watch())
 
 
 @pytest.fixture(params=[1000, 0], ids=["on the loop", "in the thread"])
@@ -80,7 +80,7 @@ def test_others_pass_between_the_calls_of_a_deep_queue(either: Predictor) -> Non
 
 
 @pytest.mark.parametrize("number", [-1, -2])
-def test_what_a_future_or_the_loop_could_not_carry_comes_to_the_guilty_caller(either: Predictor, number: int) -> None:
+def test_an_exception_that_a_future_can_not_hold_reaches_only_its_own_caller(either: Predictor, number: int) -> None:
     async def story(batches: Batches) -> None:
         for _ in range(2):
             asked = [batches.predict(either, [[float(x)]], 1, False) for x in (5, number, 6)]
@@ -91,7 +91,7 @@ def test_what_a_future_or_the_loop_could_not_carry_comes_to_the_guilty_caller(ei
     run(story)
 
 
-def test_a_full_batch_is_in_the_thread_before_the_one_ahead_of_it_has_ended(echo: Predictor) -> None:
+def test_a_full_batch_is_handed_to_the_thread_before_the_previous_one_ends(echo: Predictor) -> None:
     async def story(batches: Batches) -> None:
         first = batches.predict(echo, [[-4.0]], 1, False)
         await asyncio.sleep(0.02)
@@ -105,7 +105,7 @@ def test_a_full_batch_is_in_the_thread_before_the_one_ahead_of_it_has_ended(echo
     run(story)
 
 
-def test_callers_who_are_no_full_batch_gather_until_the_call_has_ended(echo: Predictor) -> None:
+def test_callers_that_do_not_fill_a_batch_wait_until_the_current_call_ends(echo: Predictor) -> None:
     async def story(batches: Batches) -> None:
         before = len(echo.model.calls)
         first = batches.predict(echo, [[-4.0]], 1, False)

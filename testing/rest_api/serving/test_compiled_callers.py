@@ -1,4 +1,4 @@
-"""Compiled versions under many callers: each gets its own answer, also while the version is swapped."""
+"""Compiled versions with many callers: each gets its own answer, also while the version changes."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 import pytest
-from fitted_models import fitted, people
+from fitted_models import fit_model, people
 from server import PASSWORD, USER, Server
 
 from ML.src import classifier
@@ -23,7 +23,7 @@ def csv(table: dict[str, list[str]]) -> str:
 
 
 def row(place: int) -> dict[str, Any]:
-    """A row of its own for each caller; some with gaps and unknown words."""
+    """Return a different row for each caller, some with missing values and unknown text."""
     town = ["Bonn", "Oslo", "Rome", "Ulm", None, "Atlantis"][place % 6]
     age = None if place % 5 == 0 else 20 + place / 10
     shared = {"rooms": place % 5, "vip": place % 2 == 0, "since": "2013-02-11", "grade": "abc"[place % 3]}
@@ -32,8 +32,8 @@ def row(place: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    """One worker, small batches; two versions, both compiled, that answer differently."""
-    server = serve(BOOTSTRAP="false", WEB_CONCURRENCY="1", BATCH_MAX_ROWS="64")
+    """Start one worker with small batches and two compiled versions that predict differently."""
+    server = serve(coverage=False, BOOTSTRAP="false", WEB_CONCURRENCY="1", BATCH_MAX_ROWS="64")
     for seed in (0, 1):
         server.train(csv(people(150, seed=seed)), "y", force="true").raise_for_status()
         assert server.client.get("/models/classifier").json()["live"]["compiled"]["used"]
@@ -84,7 +84,7 @@ def test_answers_never_cross_and_are_true_to_the_version_they_name(server: Serve
 
 
 def test_rows_go_to_the_graph_as_arrays_and_it_starts_no_thread() -> None:
-    found = fitted(classifier.build(), TABLE, "classification")
+    found = fit_model(classifier.build(), TABLE, "classification")
     found.converted()  # imports ONNX Runtime, which has threads of its own
     before = threads()
     made, _ = found.converted()

@@ -1,4 +1,4 @@
-"""Compiled versions behind the server: what is loaded, what is refused, and when scikit-learn answers instead."""
+"""Compiled versions in the server: what is loaded, what is refused, and when scikit-learn predicts instead."""
 
 import hashlib
 import json
@@ -25,14 +25,14 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
-def alike(a: Any, b: Any) -> bool:
+def same_values(a: Any, b: Any) -> bool:
     if isinstance(a, list):
-        return len(a) == len(b) and all(map(alike, a, b))
+        return len(a) == len(b) and all(map(same_values, a, b))
     return bool(a == pytest.approx(b, rel=1e-9, abs=1e-12)) if isinstance(a, float) else bool(a == b)
 
 
 def answers(server: Server, version: int) -> list[Any]:
-    """Predictions and probabilities of JSON rows, and of the table."""
+    """Return predictions and probabilities of JSON rows and of the table."""
     by_json = server.predict(ROWS, probabilities=True)
     by_csv = server.predict_csv(CSV, probabilities="true")
     assert [by_json.status_code, by_csv.status_code] == [200, 200], by_json.text + by_csv.text
@@ -42,7 +42,7 @@ def answers(server: Server, version: int) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    """One worker, whose first version is compiled."""
+    """Start one worker whose first version is compiled."""
     server = serve(BOOTSTRAP="false", WEB_CONCURRENCY="1", KEEP_VERSIONS="20")
     trained = server.train(CSV, "y")
     assert trained.status_code == 200, trained.text
@@ -51,12 +51,12 @@ def server(serve: Callable[..., Server]) -> Server:
 
 @pytest.fixture(scope="module")
 def compiled(server: Server) -> list[Any]:
-    """What the compiled version answers."""
+    """Return the answers of the compiled version."""
     return answers(server, 1)
 
 
 def copied(server: Server, change: Callable[[Path, dict[str, Any]], None]) -> int:
-    """The number of a copy of the first version in which something was changed."""
+    """Copy the first version, change the copy, make it live, and return its number."""
     store = server.models_dir / "classifier"
     number = max(int(path.name) for path in store.iterdir() if path.name.isdigit()) + 1
     shutil.copytree(store / "1", store / str(number))
@@ -68,7 +68,7 @@ def copied(server: Server, change: Callable[[Path, dict[str, Any]], None]) -> in
 
 
 @pytest.mark.exclusive
-def test_the_card_tells_what_was_compiled_and_how_fast_it_is(server: Server, compiled: list[Any]) -> None:
+def test_the_card_says_what_was_compiled_and_how_fast_it_is(server: Server, compiled: list[Any]) -> None:
     entry = server.client.get("/models/classifier/versions/1").json()["compiled"]
     assert entry["used"] and not entry["why"] and entry["rows"] > 2000 and entry["difference"] <= 1e-9
     assert list(entry["seconds"]) == ["1", "32", "10000"]
@@ -83,7 +83,7 @@ def test_rows_and_tables_are_answered_as_scikit_learn_answers_them(
     shutil.copytree(server.models_dir, store)
     (store / "classifier" / "current").write_text("1\n")
     plain = serve(BOOTSTRAP="false", WEB_CONCURRENCY="1", MODELS_DIR=str(store), RUNTIME="sklearn")
-    assert alike(answers(plain, 1), compiled)
+    assert same_values(answers(plain, 1), compiled)
     assert plain.logs("classifier/1 is served by scikit-learn: RUNTIME is sklearn")
     trained = plain.train(CSV, "y", force="true").json()["version"]
     entry = plain.client.get(f"/models/classifier/versions/{trained}").json()["compiled"]
@@ -105,7 +105,7 @@ def no_graph(folder: Path, card: dict[str, Any]) -> None:
 
 
 def another_answer(folder: Path, card: dict[str, Any]) -> None:
-    """Its labels are swapped, so that the check rows of the card tell."""
+    """Swap the labels, so that the card's check rows reveal the change."""
     import onnx
     from onnx import numpy_helper
 
@@ -129,11 +129,11 @@ def another_answer(folder: Path, card: dict[str, Any]) -> None:
         (another_answer, "compiled, it answers its check rows differently than when it was trained"),
     ],
 )
-def test_what_can_not_be_served_compiled_is_served_by_scikit_learn(
+def test_a_version_that_can_not_be_served_compiled_is_served_by_scikit_learn(
     server: Server, compiled: list[Any], change: Callable[[Path, dict[str, Any]], None], why: str
 ) -> None:
     number = copied(server, change)
-    assert alike(answers(server, number), compiled)
+    assert same_values(answers(server, number), compiled)
     assert server.logs(f"classifier/{number} is served by scikit-learn")
     said = [line for line in server.log.splitlines() if f"classifier/{number} is served by scikit-learn" in line]
     assert len(said) == 1 and why in said[0]
@@ -210,6 +210,7 @@ def test_a_worker_loads_a_compiled_model_without_scikit_learns_form_of_it_and_wi
     assert found == "Compiled False True\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "why"), [("onnx", "It can't be compiled without onnx"), ("onnxruntime", "It can't be run: ")]
 )

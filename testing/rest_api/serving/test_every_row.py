@@ -1,4 +1,4 @@
-"""As many predictions as rows, each that of its own row: any size, route, speed of the model and neighbours."""
+"""Every row gets its own prediction, for any size, route, model speed and concurrent callers."""
 
 import asyncio
 import random
@@ -11,19 +11,17 @@ import pytest
 from doors import DEFAULT, NAMED, SPEEDS, check, session
 from server import Server
 
-pytestmark = pytest.mark.exclusive  # a worker measures how quick its models are
-
 SIZES = [1, 2, 843, 999, 1000, 1001, 1002, 1999, 2000, 2001, 3001, 10_001]
 
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
-    return doors.start(serve, fork, WEB_CONCURRENCY="1")
+    return doors.start(serve, fork, coverage=False, WEB_CONCURRENCY="1")
 
 
 @pytest.mark.parametrize("model", SPEEDS)
 @pytest.mark.parametrize("route", NAMED)
-def test_every_row_has_its_prediction_whatever_the_size(server: Server, route: str, model: str) -> None:
+def test_every_row_has_its_prediction_for_any_size(server: Server, route: str, model: str) -> None:
     async def run() -> None:
         async with session(server) as client:
             for rows in SIZES:
@@ -44,7 +42,7 @@ def test_every_row_has_its_prediction_by_the_routes_of_the_default_model(server:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_every_row_has_its_prediction_beside_other_callers(server: Server, seed: int) -> None:
-    """Sizes from 1 to 50,000, most of them small or around the size of a batch, by all routes and models at once."""
+    """Sizes from 1 to 50,000, most of them small or about the size of a batch, on all routes and models at once."""
     draw = random.Random(seed)
 
     def size() -> int:

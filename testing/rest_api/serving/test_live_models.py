@@ -1,4 +1,4 @@
-"""Versions in a server with several workers: swapped at once, rolled back in one call, never half loaded."""
+"""Versions in a server with several workers: they change at once, roll back in one call, and are never half loaded."""
 
 import concurrent.futures
 import json
@@ -20,12 +20,12 @@ OTHER = TABLE.replace(",a\n", ",c\n")
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    """A server of its own with three workers: these tests break its store."""
+    """Start a server of its own with three workers, because these tests break its store."""
     return serve(WEB_CONCURRENCY="3", KEEP_VERSIONS="3", BOOTSTRAP="false")
 
 
 def ask(server: Server, times: int) -> list[dict[str, object]]:
-    """Answers to concurrent predictions on connections of their own, so that every worker is asked."""
+    """Return the answers to concurrent predictions on new connections, so that every worker is used."""
     import httpx2 as httpx
     from server import PASSWORD, USER
 
@@ -138,7 +138,7 @@ def test_a_second_training_of_the_model_waits_its_turn(server: Server) -> None:
 
 
 def killed(server: Server) -> bool:
-    """Whether there was a training to kill."""
+    """Kill the training and return whether there was one."""
     command = ["pkill", "-9", "-g", str(server.process.pid), "-f", "ML.training classifier --job"]
     return subprocess.run(command, check=False).returncode == 0
 

@@ -1,4 +1,4 @@
-"""/metrics counts what happened, over all workers and their restarts; the dashboard asks for what is there."""
+"""/metrics counts over all workers and their restarts, and the dashboard queries existing metrics."""
 
 import json
 import os
@@ -28,29 +28,29 @@ QUERIES = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Server]) -> Server:
-    """Three workers of their own: what they count is told."""
+    """Start a server of its own with three workers, because tests check its counts."""
     return serve(WEB_CONCURRENCY="3")
 
 
 def read(server: Server) -> dict[tuple[str, ...], float]:
-    """Values by the sample's name and its labels, each as `label=value`, in their order."""
+    """Return the values by the sample's name and labels, written as `label=value`."""
     text = server.client.get("/metrics").raise_for_status().text
     samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
     return {(s.name, *(f"{k}={v}" for k, v in sorted(s.labels.items()))): s.value for s in samples}
 
 
 def predict(server: Server, rows: int = 1, model: str = "classifier") -> int:
-    """The status of a prediction on a connection of its own, so that any worker may answer."""
+    """Return the status of a prediction on a new connection, so that any worker may answer."""
     body = {"instances": [ROW] * rows}
     return httpx.post(f"{server.url}/models/{model}/predict", json=body, auth=(USER, PASSWORD)).status_code
 
 
 def grows(server: Server, *key: str, by: float, since: dict[tuple[str, ...], float]) -> bool:
-    """Whether it grows by so much, and stays there: the other workers hand on what they counted a little later."""
+    """Return whether the value grows by this much and stays there. Other workers report their counts a little later."""
     return eventually(lambda: read(server).get(key, 0) - since.get(key, 0) == by)
 
 
-def test_every_worker_tells_of_all_of_them(server: Server) -> None:
+def test_every_worker_reports_the_counts_of_all_workers(server: Server) -> None:
     before = read(server)
     for _ in range(60):
         assert predict(server, 3) == 200
@@ -98,7 +98,7 @@ def test_a_worker_that_is_killed_takes_no_count_with_it(server: Server) -> None:
     assert sorted(folder(server).iterdir()) == files
 
 
-def test_paths_that_nobody_foresaw_make_no_series(server: Server) -> None:
+def test_unknown_paths_create_no_new_series(server: Server) -> None:
     for place in range(30):
         server.client.get(f"/models/none{place}")
         server.client.get(f"/none/{place}")
@@ -121,7 +121,7 @@ def test_classes_beyond_fifty_are_counted_together(serve: Callable[..., Server],
     assert len(found) == 51 and sum(found.values()) == 60
 
 
-def test_trainings_versions_loads_and_refusals_are_told(server: Server, iris: str) -> None:
+def test_trainings_versions_loads_and_refusals_are_counted(server: Server, iris: str) -> None:
     before = read(server)
     version = server.train(iris, "species").raise_for_status().json()["version"]
     assert server.train(iris + "1e999,1,1,1,setosa\n", "species").status_code == 422
@@ -150,7 +150,7 @@ def test_the_files_go_with_the_server(serve: Callable[..., Server]) -> None:
 
 
 def asked_for(query: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Names and label conditions of all vectors in a query, once it is parsed; Grafana puts in a range."""
+    """Return the names and label conditions of all vectors in a query. Grafana's range variable is replaced."""
     text = promql.parse(query.replace("$__rate_interval", "1m")).prettify()
     for name, labels in re.findall(r"(fast_ml_\w+)(?:{([^}]*)})?", text):
         yield name, re.findall(r'(\w+)\s*(?:=~|!=|!~|=)\s*"([^"]*)"', labels)
@@ -158,7 +158,7 @@ def asked_for(query: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
 
 @pytest.fixture(scope="module")
 def samples(server: Server, iris: str) -> dict[str, list[dict[str, str]]]:
-    """The labels of all samples, after something of each kind has happened."""
+    """Return the labels of all samples after each kind of event has happened."""
     server.train(iris, "species").raise_for_status()
     httpx.get(f"{server.url}/models")
     predict(server)
@@ -177,7 +177,7 @@ def samples(server: Server, iris: str) -> dict[str, list[dict[str, str]]]:
 
 
 @pytest.mark.parametrize(("title", "query"), QUERIES)
-def test_the_dashboard_asks_for_what_is_there(samples: dict[str, Any], title: str, query: str) -> None:
+def test_the_dashboard_queries_existing_metrics(samples: dict[str, Any], title: str, query: str) -> None:
     asked = list(asked_for(query))
     assert asked, title
     for name, conditions in asked:

@@ -1,4 +1,4 @@
-"""Log lines: one a request, with what an operator looks for and nothing that must not be there."""
+"""Log lines: one per request, with what an operator needs and no secrets."""
 
 import json
 import re
@@ -15,7 +15,7 @@ LINE = re.compile(
 
 
 def lines(file: Path, text: str, times: int = 1) -> str:
-    """The file once it has the text so often: lines are written a turn of the event loop after the answer."""
+    """Return the file's text once it has the text this often. Lines are written shortly after the answer."""
     eventually(lambda: file.read_text().count(text) >= times)
     return file.read_text()
 
@@ -30,7 +30,9 @@ def server(serve: Callable[..., Server], file: Path) -> Server:
     return serve(LOG_FILE=str(file), WEB_CONCURRENCY="2")
 
 
-def test_a_line_tells_who_asked_for_what_and_which_version_answered(server: Server, file: Path, iris: str) -> None:
+def test_a_log_line_names_the_client_the_request_and_the_version_that_answered(
+    server: Server, file: Path, iris: str
+) -> None:
     server.predict_csv(iris, model="classifier")
     server.client.get("/models/nope?x=secret%0aquery")
     found = {match["path"]: match for match in LINE.finditer(lines(file, "/models/nope"))}
@@ -92,7 +94,7 @@ def test_a_file_that_cannot_be_written_is_one_warning(serve: Callable[..., Serve
     assert server.log.count("the log goes to stdout only") == 1
 
 
-def test_a_fault_of_the_estimator_is_a_500_with_the_id_of_its_traceback(
+def test_an_error_in_the_estimator_is_a_500_with_the_id_of_its_traceback(
     serve: Callable[..., Server], fork: Callable[..., Path]
 ) -> None:
     broken = fork(broken=BROKEN)

@@ -1,4 +1,4 @@
-"""Traces go to a collector where the standard variables name one, and nowhere else."""
+"""Traces are sent to a collector if the standard variables name one, and nowhere else."""
 
 import http.server
 import threading
@@ -14,7 +14,7 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @pytest.fixture
 def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
-    """The address of an HTTP server, and the paths and bodies of what came."""
+    """Start an HTTP server. Yields its address and the list of requests it received."""
     came: list[tuple[str, bytes]] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Trainings as jobs: answered before they end, seen and stopped from any worker, ended by nothing but themselves."""
+"""Trainings as jobs: answered before they end, visible and stoppable from any worker, and not stopped by accident."""
 
 import contextlib
 import fcntl
@@ -19,7 +19,7 @@ ASYNC = {"Prefer": "respond-async"}
 
 
 def table(seconds: float, seed: int = 0) -> str:
-    """Trains for so many seconds."""
+    """Return a table whose training takes this many seconds."""
     return "seconds,x,y\n" + "".join(f"{seconds},{i + seed},{'aab'[i % 3]}\n" for i in range(60))
 
 
@@ -46,7 +46,7 @@ def live(server: Server) -> int:
 
 
 def trainer(server: Server) -> int:
-    """The process in training."""
+    """Return the process id of the training."""
     return int((server.models_dir / "slow" / "training").read_text().split()[1])
 
 
@@ -56,7 +56,7 @@ def workers(server: Server) -> list[int]:
 
 
 def fits(server: Server) -> bool:
-    """Whether the newest version is in training, and its model in the fit."""
+    """Return whether the newest version is training and in the stage fit."""
     newest = server.client.get("/models/slow/versions").json()[0]
     return bool((newest["status"], newest["stage"]) == ("training", "fit"))
 
@@ -67,11 +67,11 @@ def files(server: Server, version: int) -> list[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def first(server: Server) -> int:
-    """A version to serve meanwhile."""
+    """Train a version that serves during the tests."""
     return int(server.train(table(0), "y").json()["version"])
 
 
-def test_who_does_not_wait_is_told_where_to_look(server: Server) -> None:
+def test_a_client_that_does_not_wait_gets_the_location_of_the_training(server: Server) -> None:
     before = live(server)
     answer = begin(server, 3)
     view = answer.json()
@@ -99,7 +99,7 @@ def test_a_training_steps_back_behind_the_requests_before_it_imports_anything(se
     assert eventually(lambda: card(server, version)["status"] == "live", 60)
 
 
-def test_who_waits_a_while_gets_the_outcome_or_the_place_to_look(server: Server) -> None:
+def test_a_client_that_waits_for_some_seconds_gets_the_result_or_the_location(server: Server) -> None:
     soon = begin(server, 0, "wait=60, respond-async")
     assert (soon.status_code, soon.headers["preference-applied"]) == (200, "wait=60")
     assert soon.json()["live"] is True and "location" not in soon.headers
@@ -110,7 +110,7 @@ def test_who_waits_a_while_gets_the_outcome_or_the_place_to_look(server: Server)
     assert eventually(lambda: card(server, late.json()["version"])["status"] == "live", 30)
 
 
-def test_a_second_training_is_refused_and_told_of_the_first(server: Server) -> None:
+def test_a_second_training_is_refused_and_names_the_first(server: Server) -> None:
     version = begin(server, 3).json()["version"]
     for _ in range(3):
         refused = begin(server, 0)
@@ -119,7 +119,7 @@ def test_a_second_training_is_refused_and_told_of_the_first(server: Server) -> N
     assert eventually(lambda: card(server, version)["status"] == "live", 30)
 
 
-def test_a_training_that_died_is_told_though_somebody_looks_at_it_meanwhile(server: Server) -> None:
+def test_a_dead_training_is_reported_although_another_process_is_reading_it(server: Server) -> None:
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(begin, server, 60, "")
         assert eventually(lambda: fits(server), 60)
@@ -154,7 +154,7 @@ def test_a_training_is_stopped_from_any_worker_and_its_card_says_so(server: Serv
 
 
 def test_only_the_process_that_trains_is_stopped(server: Server) -> None:
-    """The number in the lock's file is another process's by now: that one lives on, and the training ends itself."""
+    """If the lock's file names another process, that process is not stopped, and the training ends itself."""
     version = begin(server, 60).json()["version"]
     assert eventually(lambda: card(server, version)["stage"] == "fit", 30)
     lock, pid = server.models_dir / "slow" / "training", trainer(server)
@@ -194,7 +194,7 @@ def answers(server: Server, version: int) -> Any:
 
 @pytest.mark.exclusive
 @pytest.mark.parametrize("orphan", [False, True])
-def test_a_training_that_is_killed_is_told_at_once(server: Server, orphan: bool) -> None:
+def test_a_killed_training_is_reported_at_once(server: Server, orphan: bool) -> None:
     before, version = live(server), begin(server, 60).json()["version"]
     assert eventually(lambda: card(server, version)["stage"] == "fit", 30)
     pid = trainer(server)
