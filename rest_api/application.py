@@ -50,8 +50,8 @@ async def lifespan(app: "Application") -> AsyncIterator[None]:
     cap_threads()
     app.live = LiveModels()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, "load", initializer=cap_threads))
-    app.batches = counts.tally.queue = Batches(settings(), cap_threads)
-    counts.tally.sink = prometheus.export
+    app.batches = Batches(settings(), cap_threads)
+    counts.start(app.batches, prometheus.shared().add)
     # A worker that takes the place of another serves again with its first model; the others follow.
     first = settings().default_model
     with suppress(Problem):

@@ -76,7 +76,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
     """Which of the workers' places it has; gunicorn-config.py gives it before the fork."""
 
     async def _serve(self) -> None:
-        prometheus.place = lambda: self.place
+        prometheus.use_number(self.place)
         self.config.app = self.wsgi
         server = Server(self.config)
         self._install_sigquit_handler()
