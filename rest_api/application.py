@@ -29,7 +29,7 @@ from rest_api.security.guard import Guard
 from rest_api.security.page_headers import PageHeaders
 from rest_api.serving.batches import Batches
 from rest_api.serving.live_models import LiveModels
-from rest_api.telemetry import counts, prometheus, request_log
+from rest_api.telemetry import counts, log_setup, prometheus, request_log
 
 
 def cap_threads() -> None:
@@ -103,7 +103,7 @@ class Application(FastAPI):
 
 def create_app(*routers: APIRouter) -> FastAPI:
     """An app of these routes, with errors and docs."""
-    request_log.set_up(settings())
+    log_setup.set_up(settings())
     app = Application(
         title="fast-ml",
         description="Train scikit-learn models and predict with them.",

@@ -21,6 +21,7 @@ PERIOD = 0.2
 """Seconds between two exports of the counts to the other workers."""
 
 tally = Tally()
+_export_due = False
 
 
 def start(queue: Queue, export: Callable[[Totals, QueueState], None]) -> None:
@@ -30,11 +31,12 @@ def start(queue: Queue, export: Callable[[Totals, QueueState], None]) -> None:
 
 def answered(method: str, route: str, status: int, seconds: float) -> None:
     """Count a request and the seconds from its headers to its answer."""
+    global _export_due
     tally.answers.append((method, route, status, seconds))
     if len(tally.answers) == MAX_ANSWERS:
         tally.sum_up()
-    if not tally.export_due:
-        tally.export_due = True
+    if not _export_due:
+        _export_due = True
         asyncio.get_running_loop().call_later(PERIOD, _periodically, context=Context())
 
 
@@ -79,8 +81,9 @@ def flush() -> None:
 
 
 def _periodically() -> None:
-    tally.export_due = False
+    global _export_due
+    _export_due = False
     flush()
     if tally.rows_waiting:  # until the queue is reported as empty
-        tally.export_due = True
+        _export_due = True
         asyncio.get_running_loop().call_later(PERIOD, _periodically, context=Context())

@@ -34,7 +34,6 @@ class Tally:
         self.batches: list[tuple[str, int]] = []
         self.predictions: dict[tuple[str, tuple[Any, ...]], list[Iterable[Any]]] = {}
         self.inferences: list[tuple[str, Sequence[float]]] = []
-        self.export_due = False
         self._queue: Queue | None = None
         self._export: Callable[[Totals, QueueState], None] | None = None
 
