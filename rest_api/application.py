@@ -1,17 +1,13 @@
 """The app around the routes: what it does at start, and what every request passes first."""
 
 import asyncio
-import copy
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from itertools import chain
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from threadpoolctl import threadpool_limits
 
@@ -19,9 +15,11 @@ from ML.config.config import settings
 from ML.errors import Problem
 from ML.versions import catalog
 from rest_api.docs import routes as docs
+from rest_api.docs.documents import Documents
 from rest_api.http.errors import Errors
 from rest_api.http.hot_paths import HotPaths
 from rest_api.http.paths import Prefix
+from rest_api.http.routes import combined
 from rest_api.protocols import enabled
 from rest_api.protocols.enabled import protocols
 from rest_api.security.access import Access
@@ -76,6 +74,7 @@ class Application(FastAPI):
         super().__init__(**options)
         given = settings()
         self.state.draining = False
+        self.state.documents = Documents(self)
         errors = Errors(enabled.error)
         errors.install(self)
         self.lane = HotPaths(self, PageHeaders(super().__call__), errors)
@@ -104,7 +103,9 @@ class Application(FastAPI):
 def create_app(*routers: APIRouter) -> FastAPI:
     """An app of these routes, with errors and docs."""
     log_setup.set_up(settings())
-    app = Application(
+    chosen = [protocol.router for protocol in protocols() if protocol.chosen]
+    others = [protocol.router for protocol in protocols() if not protocol.chosen]
+    return Application(
         title="fast-ml",
         description="Train scikit-learn models and predict with them.",
         version="1.0.0",
@@ -113,35 +114,5 @@ def create_app(*routers: APIRouter) -> FastAPI:
         openapi_url=None,
         lifespan=lifespan,
         telemetry={"auto_configure": True},  # by the OTEL_* variables; without an endpoint there, nothing
+        routes=combined([*chosen, *routers, prometheus.router, *others, docs.router]),
     )
-    chosen = [protocol.router for protocol in protocols() if protocol.chosen]
-    others = [protocol.router for protocol in protocols() if not protocol.chosen]
-    # Not include_router: it hides the routes from the hot lane, and these routers have no prefix for it to add.
-    app.router.routes.extend(_once([*chosen, *routers, prometheus.router, *others]))
-    docs.install(app)
-    app.router.routes.extend(_heads(app.routes))
-    return app
-
-
-def _heads(routes: Sequence[BaseRoute]) -> Iterator[APIRoute]:
-    """For each GET route, one that answers HEAD alike; the server leaves the body out (RFC 9110, 9.3.2).
-
-    They are routes of their own, so that the OpenAPI document leaves them out.
-    """
-    for route in routes:
-        if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
-            head = copy.copy(route)
-            head.methods, head.include_in_schema = {"HEAD"}, False
-            yield head
-
-
-def _once(routers: Sequence[APIRouter]) -> Iterator[BaseRoute]:
-    """Their routes; of several with one path and method the first, under the tags of all that do the same."""
-    found: dict[str, APIRoute] = {}
-    for route in chain.from_iterable(router.routes for router in routers):
-        assert isinstance(route, APIRoute)
-        first = found.setdefault(f"{route.methods} {route.path}", route)
-        if first is route:
-            yield route
-        elif first.endpoint is route.endpoint:
-            first.tags = list(dict.fromkeys([*first.tags, *route.tags]))
