@@ -14,7 +14,7 @@ from rest_api.http import bodies
 from rest_api.http import prefer as prefer_header
 from rest_api.http.routes import BodyRoute, HotRoute
 from rest_api.predictions import answering
-from rest_api.training import jobs
+from rest_api.training import jobs, views
 from rest_api.training.routes import TrainRoute
 
 trainings = APIRouter(route_class=TrainRoute, tags=["CSV"])
@@ -49,7 +49,7 @@ async def train_model(
     card = await job.outcome(wish.seconds)
     if card.state == "training":
         headers = {"Location": request.scope.get("root_path", "") + path, **wish.applied(early=True)}
-        return Response(CardView.of(card).model_dump_json(by_alias=True), 202, headers, "application/json")
+        return Response(views.read_version(card).model_dump_json(by_alias=True), 202, headers, "application/json")
     response.headers.update(wish.applied(early=False))
     return Training.of(card, store.current(card.model) == card.version, job.ended is not None)
 
@@ -93,25 +93,25 @@ async def predict_with(request: Request) -> Response:
 @models.get("/models", summary="All models with their live versions")
 def list_models() -> list[ModelView]:
     """What each model learned and how well it does; `live` is null where nothing is trained yet."""
-    return [ModelView.of(name) for name in catalog.names()]
+    return [views.read_model(name) for name in catalog.names()]
 
 
 @models.get("/models/{model}", summary="The live version of a model")
 def show_model(model: str) -> ModelView:
     """Columns, example, metrics and version."""
-    return ModelView.of(catalog.check(model))
+    return views.read_model(catalog.check(model))
 
 
 @models.get("/models/{model}/versions", summary="All versions of a model, newest first")
 def list_versions(model: str) -> list[CardView]:
     """Those in training and failed ones included."""
-    return [CardView.of(failures.mark_if_dead(card)) for card in store.cards(catalog.check(model))]
+    return [views.read_version(failures.mark_if_dead(card)) for card in store.cards(catalog.check(model))]
 
 
 @models.get("/models/{model}/versions/{version}", summary="One version")
 def show_version(model: str, version: Version) -> CardView:
     """Its card: status, stage, share done, columns, metrics, how many rows were held out, what went wrong."""
-    return CardView.of(failures.mark_if_dead(store.read(catalog.check(model), version)))
+    return views.read_version(failures.mark_if_dead(store.read(catalog.check(model), version)))
 
 
 @models.delete("/models/{model}/versions/{version}", status_code=204, summary="Delete a version, or stop its training")
@@ -131,7 +131,7 @@ def promote(request: Request, model: str, wanted: Promotion) -> CardView:
     with jobs.store_errors():
         card = publishing.promote(model, wanted.version)
     request.scope["log"].version = f"{model}/{wanted.version}"
-    return CardView.of(card)
+    return views.read_version(card)
 
 
 @health.get("/health/live", summary="The server is alive")
