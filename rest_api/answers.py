@@ -47,14 +47,10 @@ class Training(BaseModel):
     metrics: dict[str, float | None] = Field(description="Scores on the held-out rows")
     train_metrics: dict[str, float | None] = Field(description="Scores on the rows that the model was fitted to")
     rows: dict[str, int]
-    notes: list[str] = Field(
-        description="Remarks, for example that few rows were held out or that columns were ignored"
-    )
+    notes: list[str] = Field(description="Remarks: few rows were held out, columns were ignored")
     seconds: dict[str, float]
     trained: bool = Field(True, description="False if the same upload was trained before, so that nothing was done")
-    held_back: bool = Field(
-        description="True if the version was not made live: it scores worse, or a user made another version live"
-    )
+    held_back: bool = Field(description="Whether it was not made live: it scores worse, or a user chose another one")
     gate: Comparison | None = Field(description="Primary scores of this version and of the one that was live")
 
     @classmethod
@@ -80,9 +76,7 @@ class CardView(Card):
     status: progress.Status = "training"
     done: float = Field(0, description="Completed share of the training, from 0 to 1")
     elapsed_seconds: float = Field(0, description="How long the training has been running, or took")
-    code_changed: bool = Field(
-        False, description="Whether this version is live and ML/src has changed since its training"
-    )
+    code_changed: bool = Field(False, description="Whether it is live and ML/src has changed since its training")
     example: dict[str, Any] | None = Field(None, description="A generated row to try")
 
     @classmethod
@@ -151,7 +145,7 @@ def prediction(card: Card, answer: Answer, unused: list[str]) -> dict[str, Any]:
 
 
 def platform_fields(card: Card, answer: Answer, unused: list[str]) -> dict[str, Any]:
-    """Return the fields that platforms expect: the predictions, and if requested the probabilities and their classes."""
+    """Return the fields that platforms expect: predictions and, if requested, probabilities and their classes."""
     found = prediction(card, answer, unused)
     return {name: found[name] for name in ("predictions", "probabilities", "classes") if name in found}
 

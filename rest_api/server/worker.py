@@ -49,7 +49,7 @@ class Server(uvicorn.Server):
         self.config.encoded_headers.append(CLOSE)
         self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
         if sig == signal.SIGTERM and first and self.started and (delay := settings().shutdown_delay):
-            self.config.app.state.draining = True  # type: ignore[union-attr]
+            self.config.app.drain()  # type: ignore[union-attr]
             self._loop.call_soon_threadsafe(self._loop.call_later, delay, super().handle_exit, sig, frame)
         else:
             super().handle_exit(sig, frame)
