@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ML.errors import Invalid, Problem
-from rest_api.http import parameters
-from rest_api.http.parameters import MAX_CACHED_BYTES
+from rest_api.http.forms import parameters
+from rest_api.http.forms.parameters import MAX_CACHED_BYTES
 
 MAX_PARTS, MAX_PART_HEADERS = 100, 32
 MAX_HEAD_BYTES = 16 * 1024
