@@ -23,6 +23,9 @@ models = APIRouter(route_class=BodyRoute, tags=["models"])
 health = APIRouter(tags=["health"])
 
 Version = Annotated[int, Path(ge=1, le=10**9)]
+Prefer = Annotated[
+    list[str] | None, Header(description="`respond-async` or `wait=10`: answer before the training ends")
+]
 
 
 @trainings.post(
@@ -35,7 +38,7 @@ Version = Annotated[int, Path(ge=1, le=10**9)]
 async def train_model(
     request: Request,
     response: Response,
-    prefer: Annotated[list[str] | None, Header(description="`respond-async` or `wait=10`: answer earlier")] = None,
+    prefer: Prefer = None,
 ) -> Training | Response:
     """Learn the columns, hold rows out, fit, score, save and make the version live, in a process of its own."""
     form = await answering.read_form(request)
@@ -44,13 +47,13 @@ async def train_model(
     job = await jobs.begin(form.text("model") or settings().default_model, data, target, form.flag("force"))
     del form, data
     bodies.let_go(request)  # a training may take hours
-    wish, path = prefer_header.read(prefer or ()), f"/models/{job.card.model}/versions/{job.card.version}"
+    preference, path = prefer_header.read(prefer or ()), f"/models/{job.card.model}/versions/{job.card.version}"
     request.scope["log"].version = f"{job.card.model}/{job.card.version}"
-    card = await job.outcome(wish.seconds)
+    card = await job.outcome(preference.seconds)
     if card.state == "training":
-        headers = {"Location": request.scope.get("root_path", "") + path, **wish.applied(early=True)}
+        headers = {"Location": request.scope.get("root_path", "") + path, **preference.applied(early=True)}
         return Response(views.read_version(card).model_dump_json(by_alias=True), 202, headers, "application/json")
-    response.headers.update(wish.applied(early=False))
+    response.headers.update(preference.applied(early=False))
     return Training.of(card, store.current(card.model) == card.version, job.ended is not None)
 
 

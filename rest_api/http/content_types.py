@@ -11,13 +11,13 @@ REMEDIES = {
 
 
 class WrongContentType(Problem):
-    """A body of a kind that the route does not take."""
+    """The route doesn't accept a body of this content type."""
 
     status = 415
 
 
 def check_content_type(scope: Scope, wanted: bytes) -> str:
-    """Return the content type. Raises WrongContentType if the body is said to be something else."""
+    """Return the Content-Type header. Raises WrongContentType if it names another type."""
     sent = b""
     for name, value in scope["headers"]:
         if name == b"content-type":

@@ -1,4 +1,4 @@
-"""The Prefer header, RFC 7240: whether a caller waits for an answer, and how long."""
+"""The Prefer header (RFC 7240): whether and how long a caller waits for the outcome."""
 
 import re
 from collections.abc import Sequence
@@ -8,22 +8,23 @@ _SECONDS = re.compile(r"\d{1,6}", re.ASCII)
 
 
 class Preference(NamedTuple):
-    """What a caller prefers, and `applied`, what to say of it in Preference-Applied."""
+    """What a caller prefers."""
 
     seconds: float | None = None
-    """How long to wait for the outcome; None for as long as it takes."""
+    """How long to wait for the outcome; None to wait until it is there."""
     respond_async: bool = False
     waits: bool = False
+    """Whether the caller sent a valid `wait`."""
 
     def applied(self, early: bool) -> dict[str, str]:
-        """The header of the answer, `early` where it came before the outcome."""
+        """Return the Preference-Applied header of an answer. `early` means that it is sent before the outcome."""
         names = ["respond-async"] if early and self.respond_async else []
         names += [f"wait={self.seconds:.0f}"] if self.waits else []
         return {"Preference-Applied": ", ".join(names)} if names else {}
 
 
 def read(headers: Sequence[str]) -> Preference:
-    """The preferences for an answer in time. What is not understood is ignored, and of two the first counts."""
+    """Return the preferences. Unknown ones are ignored; if one is repeated, the first wins."""
     found: dict[str, str] = {}
     for part in ",".join(headers).split(","):
         name, _, value = part.partition(";")[0].partition("=")
