@@ -34,7 +34,7 @@ def combined(routers: Iterable[APIRouter]) -> list[BaseRoute]:
             routes.append(route)
         elif winner.endpoint is route.endpoint:
             winner.tags = list(dict.fromkeys([*winner.tags, *route.tags]))
-    return [*routes, *(_head(route) for route in first.values() if "GET" in route.methods)]
+    return [*routes, *(_head(route) for route in first.values() if "GET" in (route.methods or ()))]
 
 
 def _head(route: APIRoute) -> APIRoute:
