@@ -52,7 +52,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         if scope["type"] != "http":
-            await self._pass_lifespan(scope, receive, send)
+            await self._handle_non_http(scope, receive, send)
             return
         accepted: dict[str, str] | None = scope.get("extensions", {}).get(SAME)
         if accepted:  # the same headers were accepted before on this connection, and the settings don't change
@@ -122,8 +122,8 @@ class Guard:
             return Refusal(413, "size", TOO_LARGE.format(length.decode(), self.max_bytes))
         return None
 
-    async def _pass_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what is no request. There are no WebSockets here."""
+    async def _handle_non_http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on lifespan events, and close WebSockets: the server has none."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
