@@ -58,13 +58,13 @@ class Training(BaseModel):
         """Return the body for a card. If nothing was trained, a note says so."""
         scores = ((name, value) for name, value in card.train_metrics.items() if value is not None)
         output = next((score_line("Train", *score) for score in scores), "Trained, without a score")
-        found = cls(output=output, live=live, trained=trained, **card.model_dump(include=set(cls.model_fields)))
+        body = cls(output=output, live=live, trained=trained, **card.model_dump(include=set(cls.model_fields)))
         if not trained:
-            found.notes.append(
+            body.notes.append(
                 f"nothing was trained: version {card.version} has the same table, target, code and libraries; "
                 "send force=true to train anyway"
             )
-        return found
+        return body
 
 
 class CardView(Card):
@@ -146,8 +146,8 @@ def prediction(card: Card, answer: Answer, unused: list[str]) -> dict[str, Any]:
 
 def platform_fields(card: Card, answer: Answer, unused: list[str]) -> dict[str, Any]:
     """Return the fields that platforms expect: predictions and, if requested, probabilities and their classes."""
-    found = prediction(card, answer, unused)
-    return {name: found[name] for name in ("predictions", "probabilities", "classes") if name in found}
+    fields = prediction(card, answer, unused)
+    return {name: fields[name] for name in ("predictions", "probabilities", "classes") if name in fields}
 
 
 def score_line(what: str, name: str, value: float) -> str:

@@ -46,13 +46,13 @@ class Documents:
         return await asyncio.shield(task)
 
     async def _live(self) -> list[Predictor]:
-        found = []
+        predictors = []
         for model in _models(catalog.SOURCE.stat().st_mtime_ns):
             try:
-                found.append(await self.app.live.take(model))  # type: ignore[attr-defined]
+                predictors.append(await self.app.live.take(model))  # type: ignore[attr-defined]
             except Problem:  # without a version, the general description remains
                 continue
-        return found
+        return predictors
 
     def _render(self, live: list[Predictor], root: str, learned: bool) -> Rendered:
         response = Response(to_json(openapi.build(self.app, live, root, learned)), media_type="application/json")

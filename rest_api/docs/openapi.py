@@ -25,36 +25,38 @@ def build(app: FastAPI, live: Sequence[Predictor], root: str, learned: bool) -> 
     It always has the names and kinds of the columns, and whether a value may be missing, because these describe valid
     requests.
     """
-    found: Part = copy.deepcopy(app.openapi())
+    document: Part = copy.deepcopy(app.openapi())
     if root:
-        found["servers"] = [{"url": root}]
+        document["servers"] = [{"url": root}]
     if not learned:
-        found["info"]["description"] = found["info"].get("description", "") + NOTE
-    found.setdefault("components", {}).setdefault("schemas", {})
-    _secure(found)
+        document["info"]["description"] = document["info"].get("description", "") + NOTE
+    document.setdefault("components", {}).setdefault("schemas", {})
+    _secure(document)
     for each in live:
-        model_docs.add(found, each, learned)
-    portable.rewrite(found)
-    _drop_unused(found)
-    return found
+        model_docs.add(document, each, learned)
+    portable.rewrite(document)
+    _drop_unused(document)
+    return document
 
 
-def _secure(found: Part) -> None:
+def _secure(document: Part) -> None:
     """Add which operations need credentials, and the bodies of their errors."""
-    found["components"]["securitySchemes"] = {"basic": {"type": "http", "scheme": "basic"}}
-    names: dict[Protocol | None, str] = {None: _add_error(found, "Error", Error)}
-    names |= {protocol: _add_error(found, f"{protocol.name}_error", protocol.error) for protocol in enabled.protocols()}
+    document["components"]["securitySchemes"] = {"basic": {"type": "http", "scheme": "basic"}}
+    names: dict[Protocol | None, str] = {None: _add_error(document, "Error", Error)}
+    names |= {
+        protocol: _add_error(document, f"{protocol.name}_error", protocol.error) for protocol in enabled.protocols()
+    }
     opened = enabled.open_routes()
-    for path, operations in found["paths"].items():
+    for path, operations in document["paths"].items():
         for method, operation in operations.items():
             public = path in HEALTH | DOCS or f"{method.upper()} {path}" in opened
             operation["security"] = [] if public else [{"basic": []}]
             _document_errors(operation, names[enabled.of(path)], str(enabled.status(path, 422)))
 
 
-def _add_error(found: Part, name: str, model: type[BaseModel]) -> str:
+def _add_error(document: Part, name: str, model: type[BaseModel]) -> str:
     """Add the schema of an error. Return its name, which gets a suffix if a route's model has the same name."""
-    schemas = found["components"]["schemas"]
+    schemas = document["components"]["schemas"]
     schema = model.model_json_schema(ref_template=REF)
     schemas |= schema.pop("$defs", {})
     key = portable.unused([name], schemas)
@@ -81,16 +83,16 @@ def _is_default(answer: Part) -> bool:
     return answer.get("content", {}).get("application/json", {}).get("schema", {}) in ({}, FASTAPI_ERROR)
 
 
-def _drop_unused(found: Part) -> None:
+def _drop_unused(document: Part) -> None:
     """Remove the schemas that no operation refers to, such as FastAPI's error."""
-    schemas, wanted = found["components"]["schemas"], set[str]()
-    queue = list(_references(found["paths"]))
+    schemas, used = document["components"]["schemas"], set[str]()
+    queue = list(_references(document["paths"]))
     while queue:
         name = queue.pop()
-        if name not in wanted:
-            wanted.add(name)
+        if name not in used:
+            used.add(name)
             queue += _references(schemas[name])
-    found["components"]["schemas"] = {name: schema for name, schema in schemas.items() if name in wanted}
+    document["components"]["schemas"] = {name: schema for name, schema in schemas.items() if name in used}
 
 
 def _references(part: Any) -> Iterator[str]:

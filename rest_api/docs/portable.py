@@ -61,10 +61,10 @@ def _plain(schema: Any) -> Any:
     """Return an equal schema without titles inside: generators would name classes after them, and the names clash."""
     if not isinstance(schema, dict):
         return schema
-    found = {key: _inside(key, value) for key, value in schema.items() if key != "title"}
+    plain = {key: _inside(key, value) for key, value in schema.items() if key != "title"}
     for rewritten in (_enum_by_type, _types_apart, _flat, _with_items, _as_file, _names_apart):
-        found = rewritten(found)
-    return found
+        plain = rewritten(plain)
+    return plain
 
 
 def _inside(key: str, value: Any) -> Any:
@@ -82,7 +82,7 @@ def _enum_by_type(schema: Part) -> Part:
         values.setdefault(_TYPES.get(type(value), "other"), []).append(value)
     if "other" in values:
         return schema
-    branches = [_one_type(kind, found) for kind, found in values.items()]
+    branches = [_one_type(kind, group) for kind, group in values.items()]
     return _either(schema, branches) if branches else schema
 
 
@@ -126,21 +126,21 @@ def _with_items(schema: Part) -> Part:
 
 def _names_apart(schema: Part) -> Part:
     """Describe properties by a pattern if an earlier one has the same name in code (`price €`, `price $`)."""
-    kept: Part = {}
+    unique: Part = {}
     patterns: Part = {}
     codes: set[str] = set()
     for name, part in schema.get("properties", {}).items():
         if _in_code(name) in codes:
             patterns["^" + _SYMBOLS.sub(r"\\\g<0>", name) + "$"] = part
         else:
-            kept[name] = part
+            unique[name] = part
         codes.add(_in_code(name))
-    return schema | {"properties": kept, "patternProperties": patterns} if patterns else schema
+    return schema | {"properties": unique, "patternProperties": patterns} if patterns else schema
 
 
 def _as_sent(schema: Part, place: str) -> Part:
     """Return what a client can send: a parameter is never null, and a header that is a list is a text with commas."""
-    sent = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
-    schema = _either(schema, sent) if sent else schema
+    choices = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    schema = _either(schema, choices) if choices else schema
     listed = place == "header" and schema.get("type") == "array"
     return _either(schema, [{"type": "string"}]) if listed else schema

@@ -31,8 +31,8 @@ async def document(request: Request) -> Response:
     """Return the OpenAPI document for the live models. Its examples are training data only with credentials."""
     learned = request.scope["log"].user != "-"
     documents: Documents = request.app.state.documents
-    found = await documents.take(request.scope.get("root_path", ""), learned)
-    return found.answer(request.scope)
+    rendered = await documents.take(request.scope.get("root_path", ""), learned)
+    return rendered.answer(request.scope)
 
 
 @lru_cache(MAX_DOCUMENTS)

@@ -28,8 +28,8 @@ class Broken(Problem):
 
 def header(scope: Scope, name: bytes) -> bytes:
     """Return a header's value, empty if it is missing."""
-    for known, value in scope["headers"]:
-        if known == name:
+    for other, value in scope["headers"]:
+        if other == name:
             return bytes(value)
     return b""
 
@@ -46,8 +46,8 @@ def decompress(body: bytes, encoding: bytes, most: int) -> bytes:
     try:
         return compression.unpack(body, most, _WBITS[encoding])
     except (zlib.error, EOFError) as error:
-        said = str(error) or "it ends too early"
-        raise Broken(f"The body can't be unpacked by {encoding.decode()}: {said}") from None
+        reason = str(error) or "it ends too early"
+        raise Broken(f"The body can't be unpacked by {encoding.decode()}: {reason}") from None
 
 
 def accepted(header: bytes) -> bytes:
@@ -57,9 +57,9 @@ def accepted(header: bytes) -> bytes:
 
 def _accepted(header: bytes) -> bytes:
     for part in header.split(b","):
-        found = _CODING.fullmatch(part.strip())
-        if found and (found[2] or b"1").strip(b"0."):
-            return found[1].lower()
+        match = _CODING.fullmatch(part.strip())
+        if match and (match[2] or b"1").strip(b"0."):
+            return match[1].lower()
     return b""
 
 

@@ -50,8 +50,8 @@ class Errors:
 
     async def _validation(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        found = [{key: e.get(key) for key in ("loc", "msg", "type", "input")} for e in error.errors()]
-        return self.answer(request.scope, 422, Invalid(found).detail)
+        errors = [{key: e.get(key) for key in ("loc", "msg", "type", "input")} for e in error.errors()]
+        return self.answer(request.scope, 422, Invalid(errors).detail)
 
     async def http(self, request: Request, error: Exception) -> Response:
         """Return the answer for an unknown route or method, or a body that is too large."""
@@ -81,8 +81,8 @@ class Errors:
 def _allowed(request: Request) -> str:
     """Return the methods of a path for the Allow header. Starlette lists those of the first route only."""
     path = route_path(request.scope)
-    found = [(r, r.path_regex.match(path)) for r in request.app.routes if isinstance(r, Route)]
-    matches = [(route, ":" in "".join(match.groupdict().values())) for route, match in found if match]
+    tried = [(r, r.path_regex.match(path)) for r in request.app.routes if isinstance(r, Route)]
+    matches = [(route, ":" in "".join(match.groupdict().values())) for route, match in tried if match]
     # `{model}` matches `iris:predict` too, but that path belongs to a route of its own.
     routes = [route for route, colon in matches if colon == min(colon for _, colon in matches)]
     return ", ".join(sorted({method for route in routes for method in route.methods or ()}))

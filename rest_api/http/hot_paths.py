@@ -41,13 +41,13 @@ class HotPaths:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, with an error if the route raises a Problem."""
-        found = self.routes.get(route_path(scope)) if scope["type"] == "http" and scope["method"] == "POST" else None
-        if found is None:
+        hot = self.routes.get(route_path(scope)) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if hot is None:
             await self.rest(scope, receive, send)
             return
-        scope["app"], scope["route"], scope["path_params"] = self.app, *found
+        scope["app"], scope["route"], scope["path_params"] = self.app, *hot
         try:
-            response = await found[0].endpoint(Request(scope, receive, send))
+            response = await hot[0].endpoint(Request(scope, receive, send))
         except (Problem, HTTPException) as error:
             answer = self.errors.problem if isinstance(error, Problem) else self.errors.http
             response = await answer(Request(scope, receive, send), error)

@@ -33,7 +33,7 @@ def csv_wanted(scope: Scope) -> bool:
 
 def _verdict(header: bytes) -> bool:
     ranges = [_range(part) for part in header.decode("latin-1").split(",") if part.strip()]
-    json, csv = (_quality(ranges, wanted) for wanted in (JSON, CSV))
+    json, csv = (_quality(ranges, media_type) for media_type in (JSON, CSV))
     if not json and not csv:
         raise NotAcceptable(f"The answer is {JSON} or {CSV}; send one of them, or */*, in the Accept header")
     return csv > json
@@ -45,14 +45,14 @@ _kept = lru_cache(64)(_verdict)
 def _range(part: str) -> tuple[str, float]:
     """Return a media range and its quality. Other parameters, such as `charset` or `header`, are ignored."""
     kind, *parameters = part.split(";")
-    found = next((match for each in parameters if (match := _QUALITY.fullmatch(each.strip()))), None)
+    quality = next((match for each in parameters if (match := _QUALITY.fullmatch(each.strip()))), None)
     kind = kind.strip().lower()
-    return "*/*" if kind == "*" else kind, float(found[1]) if found else 1.0
+    return "*/*" if kind == "*" else kind, float(quality[1]) if quality else 1.0
 
 
-def _quality(ranges: list[tuple[str, float]], wanted: str) -> float:
+def _quality(ranges: list[tuple[str, float]], media_type: str) -> float:
     """Return the quality of the most specific range that matches; 0 if none does."""
-    for pattern in (wanted, f"{wanted.partition('/')[0]}/*", "*/*"):
-        if found := [quality for kind, quality in ranges if kind == pattern]:
-            return max(found)
+    for pattern in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
+        if qualities := [quality for kind, quality in ranges if kind == pattern]:
+            return max(qualities)
     return 0.0

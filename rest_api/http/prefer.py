@@ -25,10 +25,10 @@ class Preference(NamedTuple):
 
 def read(headers: Sequence[str]) -> Preference:
     """Return the preferences. Unknown ones are ignored; if one is repeated, the first wins."""
-    found: dict[str, str] = {}
+    preferences: dict[str, str] = {}
     for part in ",".join(headers).split(","):
         name, _, value = part.partition(";")[0].partition("=")
-        found.setdefault(name.strip().lower(), value.strip().strip('"'))
-    waits = bool(_SECONDS.fullmatch(found.get("wait", "")))
-    respond_async = "respond-async" in found
-    return Preference(float(found["wait"]) if waits else 0.0 if respond_async else None, respond_async, waits)
+        preferences.setdefault(name.strip().lower(), value.strip().strip('"'))
+    waits = bool(_SECONDS.fullmatch(preferences.get("wait", "")))
+    respond_async = "respond-async" in preferences
+    return Preference(float(preferences["wait"]) if waits else 0.0 if respond_async else None, respond_async, waits)

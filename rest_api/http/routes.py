@@ -110,5 +110,5 @@ class HotRoute(APIRoute):
         injected = (wants.dependencies, wants.query_params, wants.header_params, wants.cookie_params, wants.path_params)
         if any(injected) or self.body_field or wants.request_param_name != "request":
             raise TypeError(
-                f"{self.path}: a HotRoute takes `request: Request` and nothing else; a dependency of it would never run"
+                f"{self.path}: a HotRoute takes `request: Request` and nothing else; a dependency would never run"
             )

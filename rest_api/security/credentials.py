@@ -22,14 +22,14 @@ class Credentials:
         scheme, _, sent = header.partition(b" ")
         sent = sent.strip()
         # Compare with all of them, each in constant time, so that the time taken reveals no partial match.
-        found = [user for known, user in self._accepted if compare_digest(sent, known)]
-        return found[0] if found and scheme.lower() == b"basic" else None
+        users = [user for known, user in self._accepted if compare_digest(sent, known)]
+        return users[0] if users and scheme.lower() == b"basic" else None
 
 
 def _known(user: str, password: SecretStr) -> list[tuple[bytes, str]]:
     """Return what clients may send: UTF-8, or, as older clients do, Latin-1 if it has all the characters."""
     secret = f"{user}:{password.get_secret_value()}"
-    found = [(b64encode(secret.encode()), user)]
+    forms = [(b64encode(secret.encode()), user)]
     with suppress(UnicodeEncodeError):
-        found.append((b64encode(secret.encode("latin-1")), user))
-    return found
+        forms.append((b64encode(secret.encode("latin-1")), user))
+    return forms

@@ -148,8 +148,8 @@ def joined(raw: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """Return the headers by name. Several with one name become one list (RFC 9110, 5.3), so that none is ignored."""
     headers = dict(raw)
     if len(headers) < len(raw):
-        found: dict[bytes, list[bytes]] = {}
+        values_by_name: dict[bytes, list[bytes]] = {}
         for name, value in raw:
-            found.setdefault(name, []).append(value)
-        headers = {name: b", ".join(values) for name, values in found.items()}
+            values_by_name.setdefault(name, []).append(value)
+        headers = {name: b", ".join(values) for name, values in values_by_name.items()}
     return headers

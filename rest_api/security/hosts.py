@@ -22,9 +22,9 @@ class Hosts:
     def __init__(self, settings: Settings) -> None:
         names = settings.allowed_hosts or (() if _is_loopback(settings.host) else ("*",))
         self._any = "*" in names
-        bare = {name: name.lower().lstrip("*").strip(".") for name in names if name != "*"}
-        self._names = {_canonical(found) for name, found in bare.items() if name[0] != "*"}
-        self._endings = tuple(f".{found}" for name, found in bare.items() if name[0] in "*.")
+        bare_names = {name: name.lower().lstrip("*").strip(".") for name in names if name != "*"}
+        self._names = {_canonical(bare_name) for name, bare_name in bare_names.items() if name[0] != "*"}
+        self._endings = tuple(f".{bare_name}" for name, bare_name in bare_names.items() if name[0] in "*.")
         self.verdicts: dict[bytes, bool] = {}
 
     def __contains__(self, header: bytes) -> bool:

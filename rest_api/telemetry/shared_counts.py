@@ -64,13 +64,13 @@ class SharedCounts:
     def _read(self, name: str, own: bytes) -> list[bytes]:
         if not self._folder:
             return [own]
-        found = []
+        documents = []
         for file in self._folder.glob(name.format("*")):
             try:
-                found.append(file.read_bytes())
+                documents.append(file.read_bytes())
             except FileNotFoundError:  # its worker has ended since
                 continue
-        return found
+        return documents
 
 
 def clear(folder: Path) -> None:

@@ -94,8 +94,8 @@ def parse(body: bytes, content_type: str) -> Form:
         if b"filename" in options or b"filename*" in options:  # RFC 7578 forbids the second; some clients send it alone
             form.files[name] = content
         elif len(content) > MAX_FIELD_BYTES:
-            said = f"the field is longer than {MAX_FIELD_BYTES // 1024} kB; to send a file, use curl -F {name}=@file"
-            raise Invalid.at("body", name, msg=said, type="too_long")
+            message = f"the field is longer than {MAX_FIELD_BYTES // 1024} kB; to send a file, use curl -F {name}=@file"
+            raise Invalid.at("body", name, msg=message, type="too_long")
         else:
             form.fields[name] = content.decode("utf-8", "replace")
     return form

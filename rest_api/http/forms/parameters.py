@@ -22,15 +22,15 @@ def parse(value: bytes) -> dict[bytes, bytes]:
 
 
 def _parse(value: bytes) -> dict[bytes, bytes]:
-    found = {}
+    parameters = {}
     place = value.find(b";")
     while place != -1:
         match = _PARAMETER.match(value, place + 1)
         if match:
             name, quoted, plain = match.groups()
-            found[name.lower()] = plain.strip() if quoted is None else _ESCAPED.sub(rb"\1", quoted)
+            parameters[name.lower()] = plain.strip() if quoted is None else _ESCAPED.sub(rb"\1", quoted)
         place = value.find(b";", match.end() if match else place + 1)
-    return found
+    return parameters
 
 
 _kept = lru_cache(256)(_parse)
