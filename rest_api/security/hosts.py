@@ -1,5 +1,7 @@
-"""Which host names this server answers to. Without this check, a web page could use a name of its own that resolves to
-this server (DNS rebinding)."""
+"""Which host names this server answers to.
+
+Without this check, a web page could reach the server by a name of its own that resolves to it (DNS rebinding).
+"""
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
