@@ -32,7 +32,7 @@ def api_routes(*routers: APIRouter) -> list[APIRoute]:
 
 def test_the_first_of_two_routes_with_one_path_and_method_wins() -> None:
     routes = api_routes(router(first, "/x"), router(second, "/x", "/y"), router(second, "/x", method="POST"))
-    found = [(route.path, route.endpoint, route.methods) for route in routes if "HEAD" not in route.methods]
+    found = [(route.path, route.endpoint, route.methods) for route in routes if "HEAD" not in (route.methods or ())]
     assert found == [("/x", first, {"GET"}), ("/y", second, {"GET"}), ("/x", second, {"POST"})]
 
 
@@ -43,11 +43,11 @@ def test_routes_that_do_the_same_have_the_tags_of_all() -> None:
 
 def test_head_is_answered_where_get_is_and_not_documented() -> None:
     routes = api_routes(router(first, "/x", "/y"), router(second, "/z", method="POST"))
-    assert [(r.path, r.endpoint, r.include_in_schema) for r in routes if "HEAD" in r.methods] == [
+    assert [(r.path, r.endpoint, r.include_in_schema) for r in routes if "HEAD" in (r.methods or ())] == [
         ("/x", first, False),
         ("/y", first, False),
     ]
-    assert not any("HEAD" in route.methods and "GET" in route.methods for route in routes)
+    assert not any("HEAD" in (route.methods or ()) and "GET" in (route.methods or ()) for route in routes)
 
 
 def test_hot_routes_and_mounted_apps_stay_what_they_are() -> None:
