@@ -18,6 +18,7 @@ from typing import Any
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 from ML.config.config import settings  # noqa: E402
+from rest_api.telemetry import shared_counts  # noqa: E402
 
 _set = settings()
 _host = f"[{_set.host.strip('[]')}]" if ":" in _set.host else _set.host
@@ -42,9 +43,11 @@ keepalive = 75
 # Heartbeats are file writes. In memory, a slow or read-only disk can't stop them.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
-# The workers' files for /metrics. The Prometheus client reads this variable when it is imported.
+# The folder in which the workers count for /metrics.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="fast-ml-metrics-", dir=worker_tmp_dir)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(
+        prefix=f"fast-ml-metrics-{os.getpid()}-", dir=worker_tmp_dir
+    )
 
 # Each connection is an open file. Many shells allow only 1024.
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -65,8 +68,7 @@ def on_starting(server: Any) -> None:
     if not inherited and not server.cfg.reuse_port and (problem := addresses.problem(server.cfg.address)):
         _remove_metrics()
         sys.exit(problem)
-    for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("*.db"):
-        file.unlink()
+    shared_counts.clear(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -81,10 +83,8 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def child_exit(_server: object, worker: Any) -> None:
-    """Remove the gauges of a worker that has ended; its counters stay."""
-    from prometheus_client.multiprocess import mark_process_dead
-
-    mark_process_dead(worker.place)
+    """Remove the state of the queue of a worker that has ended; its counts stay."""
+    shared_counts.forget_queue(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]), worker.place)
 
 
 def post_worker_init(_worker: object) -> None:

@@ -1,4 +1,4 @@
-"""A live model in the OpenAPI document: its path, its columns, and a row to try."""
+"""Describes a live model in the OpenAPI document: its path, its columns, and a row to try."""
 
 import copy
 import re
@@ -12,7 +12,8 @@ from rest_api.docs import portable
 from rest_api.docs.portable import REF, Part
 
 NEUTRAL: dict[Kind, Value] = {"number": 1, "flag": True, "date": "2024-01-31", "text": "text"}
-"""Examples that say nothing of the training data."""
+"""Examples that reveal nothing about the training data."""
+
 ROWS = "All of them objects, or all of them arrays in the order of the columns"
 
 
@@ -49,7 +50,7 @@ def _body(schemas: Part, live: Predictor, learned: bool) -> Part:
 
 
 def _schemas(live: Predictor, row_name: str) -> tuple[Part, Part]:
-    """The schemas of a request and of its rows as objects, made by the very types that check them."""
+    """Return the schemas of a request and of its rows as objects, from the types that validate requests."""
     request, arrays = live.instances.objects.json_schema(), live.instances.arrays.json_schema()
     parts, properties = request.pop("$defs"), request["properties"]
     properties["parameters"] = parts["Parameters"]
@@ -60,7 +61,7 @@ def _schemas(live: Predictor, row_name: str) -> tuple[Part, Part]:
 
 
 def _forget(request: Part, row: Part, live: Predictor) -> None:
-    """Leave out the words that flags learned: true and false do for every flag."""
+    """Remove the words that flag columns learned from the data. Every flag accepts true and false."""
     array = request["properties"]["instances"]["items"]["anyOf"][1]
     for place, column in enumerate(live.schema.columns):
         if column.kind == "flag":

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's own, with credentials, the bodies of errors, and the columns of the live models."""
+"""Builds the OpenAPI document: FastAPI's, with credentials, bodies of errors, and the columns of the live models."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -16,45 +16,47 @@ from rest_api.protocols.protocol import Protocol
 from rest_api.security.access import DOCS, HEALTH
 
 FASTAPI_ERROR = {"$ref": REF.format(model="HTTPValidationError")}
-NOTE = " Without credentials this document has neutral examples; with credentials, those that the models learned."
+NOTE = " Without credentials this document has neutral examples; with credentials, examples from the training data."
 
 
 def build(app: FastAPI, live: Sequence[Predictor], root: str, learned: bool) -> Part:
-    """Return the document for these predictors. It holds values of the training data only if `learned`.
+    """Return the document for these predictors. It has values from the training data only if `learned`.
 
-    The names and kinds of the columns, and whether a value may be missing, are in it either way: requests are checked
-    against them.
+    It always has the names and kinds of the columns, and whether a value may be missing, because these describe valid
+    requests.
     """
-    found: Part = copy.deepcopy(app.openapi())
+    document: Part = copy.deepcopy(app.openapi())
     if root:
-        found["servers"] = [{"url": root}]
+        document["servers"] = [{"url": root}]
     if not learned:
-        found["info"]["description"] = found["info"].get("description", "") + NOTE
-    found.setdefault("components", {}).setdefault("schemas", {})
-    _secure(found)
+        document["info"]["description"] = document["info"].get("description", "") + NOTE
+    document.setdefault("components", {}).setdefault("schemas", {})
+    _secure(document)
     for each in live:
-        model_docs.add(found, each, learned)
-    portable.rewrite(found)
-    _drop_unused(found)
-    return found
+        model_docs.add(document, each, learned)
+    portable.rewrite(document)
+    _drop_unused(document)
+    return document
 
 
-def _secure(found: Part) -> None:
-    """Say which operations need credentials, and what body their errors have."""
-    found["components"]["securitySchemes"] = {"basic": {"type": "http", "scheme": "basic"}}
-    names: dict[Protocol | None, str] = {None: _add_error(found, "Error", Error)}
-    names |= {protocol: _add_error(found, f"{protocol.name}_error", protocol.error) for protocol in enabled.protocols()}
+def _secure(document: Part) -> None:
+    """Add which operations need credentials, and the bodies of their errors."""
+    document["components"]["securitySchemes"] = {"basic": {"type": "http", "scheme": "basic"}}
+    names: dict[Protocol | None, str] = {None: _add_error(document, "Error", Error)}
+    names |= {
+        protocol: _add_error(document, f"{protocol.name}_error", protocol.error) for protocol in enabled.protocols()
+    }
     opened = enabled.open_routes()
-    for path, operations in found["paths"].items():
+    for path, operations in document["paths"].items():
         for method, operation in operations.items():
             public = path in HEALTH | DOCS or f"{method.upper()} {path}" in opened
             operation["security"] = [] if public else [{"basic": []}]
             _document_errors(operation, names[enabled.of(path)], str(enabled.status(path, 422)))
 
 
-def _add_error(found: Part, name: str, model: type[BaseModel]) -> str:
-    """Add the schema of an error. Return its name, which differs from this one if a route's own model has that."""
-    schemas = found["components"]["schemas"]
+def _add_error(document: Part, name: str, model: type[BaseModel]) -> str:
+    """Add the schema of an error. Return its name, which gets a suffix if a route's model has the same name."""
+    schemas = document["components"]["schemas"]
     schema = model.model_json_schema(ref_template=REF)
     schemas |= schema.pop("$defs", {})
     key = portable.unused([name], schemas)
@@ -63,7 +65,7 @@ def _add_error(found: Part, name: str, model: type[BaseModel]) -> str:
 
 
 def _document_errors(operation: Part, name: str, wrong_input: str) -> None:
-    """Give every error a body. A route's own stays, but FastAPI's default does not: no answer looks like that."""
+    """Give every error a body. A route's own stays. FastAPI's default is replaced: no answer looks like it."""
     answers = operation["responses"]
     if "422" in answers and wrong_input != "422" and _is_default(answers["422"]):
         answers[wrong_input] = answers.pop("422")
@@ -77,20 +79,20 @@ def _document_errors(operation: Part, name: str, wrong_input: str) -> None:
 
 
 def _is_default(answer: Part) -> bool:
-    """Whether a route leaves it to FastAPI what this error looks like."""
+    """Return whether the route declares no body for this error, so that FastAPI's default stands there."""
     return answer.get("content", {}).get("application/json", {}).get("schema", {}) in ({}, FASTAPI_ERROR)
 
 
-def _drop_unused(found: Part) -> None:
-    """Leave out the schemas that no operation refers to, FastAPI's shape of errors among them."""
-    schemas, wanted = found["components"]["schemas"], set[str]()
-    queue = list(_references(found["paths"]))
+def _drop_unused(document: Part) -> None:
+    """Remove the schemas that no operation refers to, such as FastAPI's error."""
+    schemas, used = document["components"]["schemas"], set[str]()
+    queue = list(_references(document["paths"]))
     while queue:
         name = queue.pop()
-        if name not in wanted:
-            wanted.add(name)
+        if name not in used:
+            used.add(name)
             queue += _references(schemas[name])
-    found["components"]["schemas"] = {name: schema for name, schema in schemas.items() if name in wanted}
+    document["components"]["schemas"] = {name: schema for name, schema in schemas.items() if name in used}
 
 
 def _references(part: Any) -> Iterator[str]:

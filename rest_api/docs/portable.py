@@ -10,7 +10,7 @@ from itertools import chain, count
 from typing import Any
 
 Part = dict[str, Any]
-"""Part of a document."""
+"""A part of a document."""
 
 PREFIX = "#/components/schemas/"
 REF = PREFIX + "{model}"
@@ -24,7 +24,7 @@ _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(
 
 
 def rewrite(document: dict[str, Any]) -> None:
-    """Rewrite all schemas of a document in place. Every component gets a title of its own."""
+    """Rewrite all schemas of a document in place. Every component gets a unique title."""
     parts, titles = document["components"]["schemas"], list[str]()
     for name, part in parts.items():
         titles.append(unused((part.get("title", name), name), titles))
@@ -45,26 +45,26 @@ def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def unused(names: Sequence[str], taken: Iterable[str]) -> str:
-    """Return the first name that differs from all taken ones in code too; if none does, the last with a number."""
+    """Return the first name that is not taken, in generated code either. If all are, return the last with a number."""
     known = set(map(_in_code, taken))
     numbered = (f"{names[-1]}_{number}" for number in count(2))
     return next(name for name in chain(names, numbered) if _in_code(name) not in known)
 
 
 def _in_code(name: str) -> str:
-    """What names have in common that become one name in code: without case, spaces and symbols."""
+    """Return the name without case, spaces and symbols. Names that are equal then become the same name in code."""
     letters = "".join(c for c in name if c.isidentifier() or c.isdecimal())
     return "_" * letters.startswith("_") + letters.replace("_", "").casefold()
 
 
 def _plain(schema: Any) -> Any:
-    """Return an equal schema. Its parts lose their titles: generators name classes after them, and those clash."""
+    """Return an equal schema without titles inside: generators would name classes after them, and the names clash."""
     if not isinstance(schema, dict):
         return schema
-    found = {key: _inside(key, value) for key, value in schema.items() if key != "title"}
+    plain = {key: _inside(key, value) for key, value in schema.items() if key != "title"}
     for rewritten in (_enum_by_type, _types_apart, _flat, _with_items, _as_file, _names_apart):
-        found = rewritten(found)
-    return found
+        plain = rewritten(plain)
+    return plain
 
 
 def _inside(key: str, value: Any) -> Any:
@@ -76,13 +76,13 @@ def _inside(key: str, value: Any) -> Any:
 
 
 def _enum_by_type(schema: Part) -> Part:
-    """`enum: [true, false, "yes", "no"]` as a boolean or one of two strings."""
+    """Turn `enum: [true, false, "yes", "no"]` into a boolean or one of two strings."""
     values: dict[str, list[Any]] = {}
     for value in schema.get("enum", ()) if set(schema) - _NOTES == {"enum"} else ():
         values.setdefault(_TYPES.get(type(value), "other"), []).append(value)
     if "other" in values:
         return schema
-    branches = [_one_type(kind, found) for kind, found in values.items()]
+    branches = [_one_type(kind, group) for kind, group in values.items()]
     return _either(schema, branches) if branches else schema
 
 
@@ -92,7 +92,7 @@ def _one_type(kind: str, values: list[Any]) -> Part:
 
 
 def _types_apart(schema: Part) -> Part:
-    """`type: [array, object]` as either of two schemas."""
+    """Turn `type: [array, object]` into a choice of two schemas."""
     if not isinstance(schema.get("type"), list) or "anyOf" in schema:
         return schema
     rest = {key: value for key, value in schema.items() if key not in _NOTES}
@@ -105,7 +105,7 @@ def _either(schema: Part, branches: list[Part]) -> Part:
 
 
 def _flat(schema: Part) -> Part:
-    """A choice between choices as one choice."""
+    """Turn nested choices into a single one."""
     if "anyOf" not in schema:
         return schema
     branches = chain.from_iterable(b["anyOf"] if set(b) == {"anyOf"} else [b] for b in schema["anyOf"])
@@ -113,34 +113,34 @@ def _flat(schema: Part) -> Part:
 
 
 def _as_file(schema: Part) -> Part:
-    """A file of a form in the words of OpenAPI 3.0 too, by which generators know it."""
+    """Mark a file of a form as OpenAPI 3.0 does too, because generators look for that."""
     file = schema.get("type") == "string" and schema.get("contentMediaType") == "application/octet-stream"
     return schema | {"format": "binary"} if file else schema
 
 
 def _with_items(schema: Part) -> Part:
-    """An array of anything says so."""
+    """Add empty `items` to an array without any."""
     bare = schema.get("type") == "array" and not {"items", "prefixItems"} & set(schema)
     return schema | {"items": {}} if bare else schema
 
 
 def _names_apart(schema: Part) -> Part:
-    """Properties that get the same name in code as one before (`price €`, `price $`) are described by a pattern."""
-    kept: Part = {}
+    """Describe properties by a pattern if an earlier one has the same name in code (`price €`, `price $`)."""
+    unique: Part = {}
     patterns: Part = {}
     codes: set[str] = set()
     for name, part in schema.get("properties", {}).items():
         if _in_code(name) in codes:
             patterns["^" + _SYMBOLS.sub(r"\\\g<0>", name) + "$"] = part
         else:
-            kept[name] = part
+            unique[name] = part
         codes.add(_in_code(name))
-    return schema | {"properties": kept, "patternProperties": patterns} if patterns else schema
+    return schema | {"properties": unique, "patternProperties": patterns} if patterns else schema
 
 
 def _as_sent(schema: Part, place: str) -> Part:
-    """What a parameter is on the wire: null can't be sent, and a header of several values is a text with commas."""
-    sent = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
-    schema = _either(schema, sent) if sent else schema
+    """Return what a client can send: a parameter is never null, and a header that is a list is a text with commas."""
+    choices = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    schema = _either(schema, choices) if choices else schema
     listed = place == "header" and schema.get("type") == "array"
     return _either(schema, [{"type": "string"}]) if listed else schema

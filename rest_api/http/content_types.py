@@ -11,18 +11,18 @@ REMEDIES = {
 
 
 class WrongContentType(Problem):
-    """A body of a kind that the route does not take."""
+    """The route doesn't accept a body of this content type."""
 
     status = 415
 
 
-def check_content_type(scope: Scope, wanted: bytes) -> str:
-    """Return the content type. Raises WrongContentType if the body is said to be something else."""
-    sent = b""
+def check_content_type(scope: Scope, expected: bytes) -> str:
+    """Return the Content-Type header. Raises WrongContentType if it names another type."""
+    content_type = b""
     for name, value in scope["headers"]:
         if name == b"content-type":
-            sent = value
-    if sent != wanted and sent.partition(b";")[0].strip().lower() != wanted:
-        said = sent[:100].decode("latin-1") or "a body without a type"
-        raise WrongContentType(f"{scope['path']} takes {wanted.decode()}, not {said}; {REMEDIES[wanted]}")
-    return str(sent.decode("latin-1"))
+            content_type = value
+    if content_type != expected and content_type.partition(b";")[0].strip().lower() != expected:
+        actual = content_type[:100].decode("latin-1") or "a body without a type"
+        raise WrongContentType(f"{scope['path']} takes {expected.decode()}, not {actual}; {REMEDIES[expected]}")
+    return str(content_type.decode("latin-1"))

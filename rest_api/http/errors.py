@@ -1,4 +1,4 @@
-"""Every error as JSON in FastAPI's shape: one handler for each kind."""
+"""Answers every error with JSON in FastAPI's shape, or in that of a platform's protocol."""
 
 import logging
 from collections.abc import Callable
@@ -20,29 +20,29 @@ log = logging.getLogger("fast_ml.refused")
 TOO_LARGE = "The body is larger than allowed; send it in parts, gzip the CSV, or raise MAX_BODY_MB"
 
 Shape = Callable[[str, int, Any], tuple[int, dict[str, Any]]]
-"""From path, status and detail to the status and body that the protocol of the path has for the error."""
+"""Returns the status and body of an error, from path, status and detail. The path's protocol determines both."""
 
 
 class Errors:
-    """Answers for all that can go wrong, safe for JSON whatever a caller sent: NaN is null, a lone surrogate `?`."""
+    """Makes the answers to errors. Whatever the caller sent, they are valid JSON: NaN is null, a lone surrogate `?`."""
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
 
     def install(self, app: FastAPI) -> None:
-        """Register the handlers."""
+        """Register a handler for each kind of error."""
         app.add_exception_handler(Problem, self.problem)
         app.add_exception_handler(RequestValidationError, self._validation)
         app.add_exception_handler(HTTPException, self.http)
         app.add_exception_handler(Exception, self._bug)
 
     def answer(self, scope: Scope, status: int, detail: Any, headers: dict[str, str] | None = None) -> Response:
-        """Return `{"detail": ...}`, or the status and body of the path's protocol."""
+        """Return `{"detail": ...}`, or the error of the path's protocol."""
         status, fields = self._shape(route_path(scope), status, _safe(detail))
         return Response(to_json(fields, inf_nan_mode="null", fallback=str), status, headers, "application/json")
 
     async def problem(self, request: Request, error: Exception) -> Response:
-        """Return the answer to what a caller can mend."""
+        """Return the answer to an error that the caller can fix."""
         assert isinstance(error, Problem)
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s refused: %s %s", request.scope["log"].id, error.status, _reason(error))
@@ -50,11 +50,11 @@ class Errors:
 
     async def _validation(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        found = [{key: e.get(key) for key in ("loc", "msg", "type", "input")} for e in error.errors()]
-        return self.answer(request.scope, 422, Invalid(found).detail)
+        errors = [{key: e.get(key) for key in ("loc", "msg", "type", "input")} for e in error.errors()]
+        return self.answer(request.scope, 422, Invalid(errors).detail)
 
     async def http(self, request: Request, error: Exception) -> Response:
-        """Return the answer where there is no such route or method, or the body is too large."""
+        """Return the answer for an unknown route or method, or a body that is too large."""
         assert isinstance(error, HTTPException)
         scope, detail = request.scope, error.detail
         if error.status_code == 404 and detail == "Not Found":
@@ -65,25 +65,25 @@ class Errors:
             return self.answer(scope, 405, detail, {"allow": allowed})
         if error.status_code == 413:
             counts.refused("size")
-            # The rest of the body is still on its way; only closing the connection stops it.
+            # The client is still sending the body. Only closing the connection stops it.
             return self.answer(scope, 413, TOO_LARGE, {"connection": "close"})
         return self.answer(scope, error.status_code, detail, dict(error.headers or {}))
 
     async def _bug(self, request: Request, error: Exception) -> Response:
-        """FastAPI raises the error again, so that the log has it."""
+        """Return the answer to a bug. FastAPI raises the error again, so that the log has the traceback."""
         return self.bug(request.scope)
 
     def bug(self, scope: Scope) -> Response:
-        """Return the answer to a fault of ours or of the user's estimator: the id of the traceback in the log."""
-        return self.answer(scope, 500, f"The server failed on this request; its log tells why under {scope['log'].id}")
+        """Return the answer to a bug, here or in the user's estimator. It names the id of the traceback in the log."""
+        return self.answer(scope, 500, f"The server failed on this request; see its log for {scope['log'].id}")
 
 
 def _allowed(request: Request) -> str:
-    """The methods of a path, as the header has them; Starlette names those of the first route only."""
+    """Return the methods of a path for the Allow header. Starlette lists those of the first route only."""
     path = route_path(request.scope)
-    found = [(r, r.path_regex.match(path)) for r in request.app.routes if isinstance(r, Route)]
-    matches = [(route, ":" in "".join(match.groupdict().values())) for route, match in found if match]
-    # `{model}` matches `iris:predict` too, which a route of its own means.
+    tried = [(r, r.path_regex.match(path)) for r in request.app.routes if isinstance(r, Route)]
+    matches = [(route, ":" in "".join(match.groupdict().values())) for route, match in tried if match]
+    # `{model}` matches `iris:predict` too, but that path belongs to a route of its own.
     routes = [route for route, colon in matches if colon == min(colon for _, colon in matches)]
     return ", ".join(sorted({method for route in routes for method in route.methods or ()}))
 
@@ -96,6 +96,7 @@ def _reason(error: Problem) -> str:
 
 
 def _safe(value: Any) -> Any:
+    """Return the value without what JSON can't express. Long texts and lists are cut."""
     if isinstance(value, bytes):
         return value[:1000].decode("utf-8", "replace")
     if isinstance(value, str):

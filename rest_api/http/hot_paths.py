@@ -1,4 +1,4 @@
-"""The short way to the hot routes: FastAPI's layers and its search for the route cost more than a prediction."""
+"""Calls the hot routes directly. FastAPI's layers and its search for the route would cost more than a prediction."""
 
 from functools import cached_property
 
@@ -15,9 +15,9 @@ from rest_api.http.routes import HotRoute
 
 
 class HotPaths:
-    """ASGI: calls a hot route's endpoint by its path; whatever else there is goes to FastAPI.
+    """ASGI app: calls the endpoint of a hot route, and passes all other requests to FastAPI.
 
-    Neither middleware that somebody adds to the app nor tracing is left out: then all requests take the long way.
+    If middleware was added to the app, or tracing is on, all requests go through FastAPI, so that none bypasses them.
     """
 
     def __init__(self, app: FastAPI, rest: ASGIApp, errors: Errors) -> None:
@@ -25,29 +25,29 @@ class HotPaths:
 
     @cached_property
     def routes(self) -> dict[str, tuple[HotRoute, dict[str, str]]]:
-        """The hot routes by their concrete paths, with the parameters in them."""
+        """The hot routes by their paths, with the model's name filled in, and their path parameters."""
         traced = not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
         if self.app.user_middleware or traced:
             return {}
-        # Backwards: of two with one path the first answers, as everywhere.
+        # In reverse, so that of two routes with the same path the first one wins, as elsewhere.
         hot = [route for route in reversed(self.app.routes) if isinstance(route, HotRoute)]
         plain: dict[str, tuple[HotRoute, dict[str, str]]] = {r.path: (r, {}) for r in hot if not r.param_convertors}
         named = [route for route in hot if set(route.param_convertors) == {"model"}]
         return {r.path.format(model=name): (r, {"model": name}) for r in named for name in catalog.names()} | plain
 
     def has(self, scope: Scope) -> bool:
-        """Whether it is a hot route's request."""
+        """Return whether a hot route answers this request."""
         return scope["method"] == "POST" and scope["path"] in self.routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers the request, errors included."""
-        found = self.routes.get(route_path(scope)) if scope["type"] == "http" and scope["method"] == "POST" else None
-        if found is None:
+        """Answer the request, with an error if the route raises a Problem."""
+        hot = self.routes.get(route_path(scope)) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if hot is None:
             await self.rest(scope, receive, send)
             return
-        scope["app"], scope["route"], scope["path_params"] = self.app, *found
+        scope["app"], scope["route"], scope["path_params"] = self.app, *hot
         try:
-            response = await found[0].endpoint(Request(scope, receive, send))
+            response = await hot[0].endpoint(Request(scope, receive, send))
         except (Problem, HTTPException) as error:
             answer = self.errors.problem if isinstance(error, Problem) else self.errors.http
             response = await answer(Request(scope, receive, send), error)

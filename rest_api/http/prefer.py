@@ -1,4 +1,4 @@
-"""The Prefer header, RFC 7240: whether a caller waits for an answer, and how long."""
+"""The Prefer header (RFC 7240): whether and how long a caller waits for the outcome."""
 
 import re
 from collections.abc import Sequence
@@ -8,26 +8,27 @@ _SECONDS = re.compile(r"\d{1,6}", re.ASCII)
 
 
 class Preference(NamedTuple):
-    """What a caller prefers, and `applied`, what to say of it in Preference-Applied."""
+    """What a caller prefers."""
 
     seconds: float | None = None
-    """How long to wait for the outcome; None for as long as it takes."""
+    """How long to wait for the outcome; None to wait until it is there."""
     respond_async: bool = False
     waits: bool = False
+    """Whether the caller sent a valid `wait`."""
 
     def applied(self, early: bool) -> dict[str, str]:
-        """The header of the answer, `early` where it came before the outcome."""
+        """Return the Preference-Applied header of an answer. `early` means that it is sent before the outcome."""
         names = ["respond-async"] if early and self.respond_async else []
         names += [f"wait={self.seconds:.0f}"] if self.waits else []
         return {"Preference-Applied": ", ".join(names)} if names else {}
 
 
 def read(headers: Sequence[str]) -> Preference:
-    """The preferences for an answer in time. What is not understood is ignored, and of two the first counts."""
-    found: dict[str, str] = {}
+    """Return the preferences. Unknown ones are ignored; if one is repeated, the first wins."""
+    preferences: dict[str, str] = {}
     for part in ",".join(headers).split(","):
         name, _, value = part.partition(";")[0].partition("=")
-        found.setdefault(name.strip().lower(), value.strip().strip('"'))
-    waits = bool(_SECONDS.fullmatch(found.get("wait", "")))
-    respond_async = "respond-async" in found
-    return Preference(float(found["wait"]) if waits else 0.0 if respond_async else None, respond_async, waits)
+        preferences.setdefault(name.strip().lower(), value.strip().strip('"'))
+    waits = bool(_SECONDS.fullmatch(preferences.get("wait", "")))
+    respond_async = "respond-async" in preferences
+    return Preference(float(preferences["wait"]) if waits else 0.0 if respond_async else None, respond_async, waits)

@@ -1,4 +1,4 @@
-"""A response whose body is bytes already."""
+"""A response whose body is already encoded."""
 
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
@@ -7,14 +7,14 @@ from rest_api.server.extensions import WHOLE
 
 
 class Json(Response):
-    """A JSON body that is bytes already; one message where the server takes that."""
+    """An encoded JSON body, sent in a single message if the server supports that (WHOLE)."""
 
     def __init__(self, body: bytes) -> None:
         self.body, self.status_code, self.background = body, 200, None
         self.raw_headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Send the response."""
         if WHOLE in scope.get("extensions", ()):
             start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers, "body": self.body}
             await send(start)

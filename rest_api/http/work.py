@@ -1,4 +1,4 @@
-"""Where parsing and rendering happen: small work on the event loop, large in a thread, the largest one at a time."""
+"""Runs parsing and rendering: small work on the event loop, large work in a thread, the largest one at a time."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,21 +12,21 @@ from ML.tables.upload import GZIP
 T = TypeVar("T")
 
 INLINE_BYTES = 32 * 1024
-"""Bytes that are parsed on the event loop in a millisecond or two; more go to a thread."""
+"""Largest body that is parsed on the event loop, in a millisecond or two. Larger ones go to a thread."""
 
 LARGE = 1024 * 1024
-"""Bytes that take several times as much memory while they are parsed or rendered: one body at a time does."""
+"""Bodies larger than this are parsed and rendered one at a time: that takes several times their memory."""
 
 _large = ThreadPoolExecutor(1, "large")
 
 
 def size_of(data: bytes) -> int:
-    """Return the bytes of a file, or more than LARGE if it is gzip'd: a few kilobytes may unpack to many megabytes."""
+    """Return the size of a file in bytes; more than LARGE for a gzip'd one, which may grow a thousandfold."""
     return LARGE + 1 if data[:2] == GZIP else len(data)
 
 
 async def run(size: int, function: Callable[..., T], *arguments: Any) -> T:
-    """Return what the function returns for a body of this size. Other requests go on meanwhile."""
+    """Return the function's result. A body of this size doesn't block other requests."""
     if size <= INLINE_BYTES:
         return function(*arguments)
     if size <= LARGE:

@@ -16,8 +16,9 @@ from ML.tables import reading
 from ML.tables.csv_table import Table
 from ML.versions.card import Card
 from rest_api.answers import prediction, score_line
-from rest_api.http import bodies, multipart, negotiation, work
+from rest_api.http import bodies, negotiation, work
 from rest_api.http.content_types import check_content_type
+from rest_api.http.forms import multipart
 from rest_api.http.responses import Json
 from rest_api.predictions import csv_answers
 from rest_api.serving.batches import Batches

@@ -1,4 +1,4 @@
-"""Which routes are public, open or for the predictor. Closed unless said to be open."""
+"""Which routes need no credentials, and which ones PREDICT_USER may call. All others are for SERVICE_USER."""
 
 from dataclasses import dataclass
 from re import Pattern
@@ -11,7 +11,6 @@ HEALTH = frozenset({"/health/live", "/health/ready"})
 DOCS = frozenset(
     {"/", "/docs", "/openapi.json", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/favicon-32x32.png"}
 )
-# What PREDICT_USER may do. All else is for SERVICE_USER alone.
 PREDICTOR = frozenset(
     {
         "POST /predict",
@@ -24,32 +23,33 @@ PREDICTOR = frozenset(
         "GET /metrics",
     }
 )
+"""The routes that PREDICT_USER may call, besides those of the protocols."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """Who may call which route. `METHOD /path` of each: HEAD counts as GET."""
+    """Who may call which route. Routes are written as `METHOD /path`, and HEAD counts as GET."""
 
     public: frozenset[str]
-    """Paths that anybody may GET."""
+    """Paths that need no credentials for GET."""
     open: Pattern[str]
-    """Routes of the protocols that answer without credentials."""
+    """Routes of the protocols that need no credentials."""
     predictor: Pattern[str]
-    """What PREDICT_USER may call."""
+    """Routes that PREDICT_USER may call."""
 
     @classmethod
     def of(cls, docs_public: bool, protocols: set[str], opened: set[str]) -> "Access":
-        """`protocols`: the routes of platforms' protocols that predict or read; `opened`: those without credentials."""
+        """Return the access to the project's routes and to those of the protocols, some of which may be `opened`."""
         public = HEALTH | DOCS if docs_public else HEALTH
         return cls(public, route_pattern(opened), route_pattern(PREDICTOR | protocols))
 
     def is_public(self, scope: Scope) -> bool:
-        """Whether the request needs no credentials."""
+        """Return whether the request needs no credentials."""
         method, path = _method(scope), route_path(scope)
         return (method == "GET" and path in self.public) or bool(self.open.fullmatch(f"{method} {path}"))
 
     def is_predictors(self, scope: Scope) -> bool:
-        """Whether PREDICT_USER may send the request."""
+        """Return whether PREDICT_USER may send the request."""
         method, path = _method(scope), route_path(scope)
         return (method == "GET" and path in HEALTH | DOCS) or bool(self.predictor.fullmatch(f"{method} {path}"))
 

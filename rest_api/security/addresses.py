@@ -1,12 +1,12 @@
-"""The address that a request comes from: its peer's, or the one that a trusted proxy in front reports.
+"""The address that a request comes from: that of the connection, or the one that a trusted proxy reports.
 
-uvicorn does the same for `scope["client"]`, but hot requests do not pass that part of it.
+uvicorn sets `scope["client"]` in the same way, but hot requests bypass that middleware.
 """
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-MOST_HOPS = 16
-"""Last addresses of X-Forwarded-For that are read."""
+MAX_HOPS = 16
+"""How many addresses of X-Forwarded-For are read, from the end."""
 
 
 class Proxies:
@@ -17,12 +17,12 @@ class Proxies:
         self._networks = [ip_network(each) for each in trusted if each != "*"]
 
     def client(self, peer: str, forwarded: bytes) -> str:
-        """Return the last address in the header that no trusted proxy has: each proxy appends the one it talks to."""
-        hops = list(filter(None, map(_without_port, forwarded.decode("latin-1").rsplit(",", MOST_HOPS)[-MOST_HOPS:])))
+        """Return the last address in the header that is no trusted proxy's. Each proxy appends its client's address."""
+        hops = list(filter(None, map(_without_port, forwarded.decode("latin-1").rsplit(",", MAX_HOPS)[-MAX_HOPS:])))
         if not hops or not self._trusts(peer):
             return peer
         if self._all:
-            return hops[-1]  # the first ones may be the client's own inventions
+            return hops[-1]  # the client may have made up the ones before
         return next((hop for hop in reversed(hops) if not self._trusts(hop)), hops[0])
 
     def _trusts(self, host: str) -> bool:
@@ -31,7 +31,7 @@ class Proxies:
 
 
 def network(host: str) -> bytes:
-    """Return what identifies a client: its IPv4 address, or the /64 of IPv6, all of which one customer has."""
+    """Return the bytes that identify a client: its IPv4 address, or its /64 network of IPv6."""
     address = _address(host)
     if isinstance(address, IPv6Address):
         return address.packed[:8]

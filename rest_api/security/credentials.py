@@ -1,4 +1,4 @@
-"""The users and their passwords, as HTTP basic authentication sends them."""
+"""The users and their passwords, in the form of HTTP basic authentication (RFC 7617)."""
 
 from base64 import b64encode
 from contextlib import suppress
@@ -10,7 +10,7 @@ from ML.config.config import Settings
 
 
 class Credentials:
-    """Those of SERVICE_USER and, where PREDICT_PASS is set, of PREDICT_USER."""
+    """The credentials of SERVICE_USER and, if PREDICT_PASS is set, of PREDICT_USER."""
 
     def __init__(self, settings: Settings) -> None:
         self._accepted = _known(settings.service_user, settings.service_pass)
@@ -18,18 +18,18 @@ class Credentials:
             self._accepted += _known(settings.predict_user, settings.predict_pass)
 
     def user(self, header: bytes) -> str | None:
-        """Return the user whom an Authorization header proves."""
+        """Return the user whose credentials are in an Authorization header; None if they are wrong."""
         scheme, _, sent = header.partition(b" ")
         sent = sent.strip()
-        # All, and each in constant time: how long a refusal takes must not tell how much was right.
-        found = [user for known, user in self._accepted if compare_digest(sent, known)]
-        return found[0] if found and scheme.lower() == b"basic" else None
+        # Compare with all of them, each in constant time, so that the time taken reveals no partial match.
+        users = [user for known, user in self._accepted if compare_digest(sent, known)]
+        return users[0] if users and scheme.lower() == b"basic" else None
 
 
 def _known(user: str, password: SecretStr) -> list[tuple[bytes, str]]:
-    """How clients may send it: in UTF-8, or, the older ones, in Latin-1 where that has all of its characters."""
+    """Return what clients may send: UTF-8, or, as older clients do, Latin-1 if it has all the characters."""
     secret = f"{user}:{password.get_secret_value()}"
-    found = [(b64encode(secret.encode()), user)]
+    forms = [(b64encode(secret.encode()), user)]
     with suppress(UnicodeEncodeError):
-        found.append((b64encode(secret.encode("latin-1")), user))
-    return found
+        forms.append((b64encode(secret.encode("latin-1")), user))
+    return forms

@@ -1,6 +1,6 @@
-"""Who may call what: host, origin, credentials, role and size, before a byte of the body is read.
+"""Decides about each request before a byte of its body is read: the sender, the caller, the size.
 
-Closed unless said to be open.
+Every route needs credentials unless access.py lists it as public.
 """
 
 from typing import Any
@@ -23,47 +23,57 @@ from rest_api.server.extensions import CONNECTION, SAME
 NOTHING: dict[str, Any] = {}
 
 CHALLENGE = (b"www-authenticate", b'Basic realm="fast-ml", charset="UTF-8"')
-QUIET = (b"www-authenticate", b'X-Basic realm="fast-ml"')
-UNAUTHORIZED = "Wrong or no credentials; send SERVICE_USER and SERVICE_PASS by HTTP basic authentication"
+QUIET_CHALLENGE = (b"www-authenticate", b'X-Basic realm="fast-ml"')
+"""For scripts in a browser, such as Swagger UI: the browser would answer CHALLENGE with a login dialog of its own."""
+
+UNAUTHORIZED = "Missing or wrong credentials; send SERVICE_USER and SERVICE_PASS by HTTP basic authentication"
 FORBIDDEN = "{} may predict and read; to train, promote or delete, send SERVICE_USER and SERVICE_PASS"
 TOO_LARGE = "The body has {} bytes, more than the {} allowed; send it in parts, gzip the CSV, or raise MAX_BODY_MB"
 
 
 class Guard:
-    """ASGI middleware: the Host, the page that sends, default-deny HTTP basic authentication, the role, the size.
+    """ASGI middleware that asks three questions about a request and refuses it at the first wrong answer.
 
-    Raises nothing; answers 400, 401 (RFC 7617), 403, 413 and 429 itself, and then closes the connection.
+    1. The sender: does the request name this host, and does it come from no other site's web page?
+    2. The caller: do the credentials (HTTP basic authentication) name a user, and may that user call this route?
+    3. The size: is the body no longer than MAX_BODY_MB, by its Content-Length?
+
+    A refusal is a 400, 401 (RFC 7617), 403, 413 or 429, and closes the connection.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, access: Access, shape: Shape) -> None:
-        self.access, self.shape = access, shape
-        self.app, self.trainer, self.most = app, settings.service_user, settings.max_body_bytes
-        # The server holds a body to the length that it was announced with; only one without is to be counted.
-        self.counted = RequestBodyLimitMiddleware(app, settings.max_body_bytes)
+        self.app, self.access, self.shape = app, access, shape
+        self.trainer, self.max_bytes = settings.service_user, settings.max_body_bytes
+        # The server holds a body to its Content-Length, so only chunked bodies have to be counted as they arrive.
+        self.counting_app = RequestBodyLimitMiddleware(app, settings.max_body_bytes)
         self.hosts, self.origins = Hosts(settings), Origins(settings.cors_origins)
         self.credentials, self.throttle = Credentials(settings), Throttle(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lets the request through, or refuses it. Settings don't change: one head is always judged alike."""
+        """Pass the request on, or refuse it."""
         if scope["type"] != "http":
-            await self._other(scope, receive, send)
+            await self._handle_non_http(scope, receive, send)
             return
-        same: dict[str, str] | None = scope.get("extensions", {}).get(SAME)
-        if same:
-            scope["log"].user = same["user"]
+        accepted: dict[str, str] | None = scope.get("extensions", {}).get(SAME)
+        if accepted:  # the same headers were accepted before on this connection, and the settings don't change
+            scope["log"].user = accepted["user"]
             await self.app(scope, receive, send)
             return
         headers = joined(scope["headers"])
-        refuse = self._sender(scope["method"], headers) or self._caller(scope, headers) or self._size(headers)
-        if refuse:
-            await refuse.send(scope, send, self.shape)
+        refusal = (
+            self._check_sender(scope["method"], headers)
+            or self._check_caller(scope, headers)
+            or self._check_size(headers)
+        )
+        if refusal:
+            await refusal.send(scope, send, self.shape)
             return
-        if same is not None:
-            same["user"] = scope["log"].user
-        await (self.counted if b"transfer-encoding" in headers else self.app)(scope, receive, send)
+        if accepted is not None:
+            accepted["user"] = scope["log"].user
+        await (self.counting_app if b"transfer-encoding" in headers else self.app)(scope, receive, send)
 
-    def _sender(self, method: str, headers: Headers) -> Refusal | None:
-        """Refuse a foreign host, and a page of another site. This depends on the headers alone."""
+    def _check_sender(self, method: str, headers: Headers) -> Refusal | None:
+        """Refuse a request for another host, and one that another site's web page sent."""
         host = headers.get(b"host")
         if host is not None and host not in self.hosts:
             return Refusal(400, "host", hosts.refusal(host))
@@ -71,68 +81,75 @@ class Guard:
             return Refusal(403, "origin", origins.refusal(headers))
         return None
 
-    def _caller(self, scope: Scope, headers: Headers) -> Refusal | None:
-        """Refuse wrong credentials, any from an address that guesses, and what the user may not do."""
-        sent = headers.get(b"authorization")
-        user = self._known(scope, headers) if sent else None
-        if sent and not user:
-            if refusal := self.throttle.refuse(scope, headers):
-                return None if self.access.is_public(scope) else refusal
-            user = self.credentials.user(sent)
-            self._remember(scope, headers, user)
-        if not user and self.access.is_public(scope):
-            if sent and route_path(scope) in DOCS:  # with right ones the document would tell more
-                self.throttle.wrong(scope, headers)
-            return None
+    def _check_caller(self, scope: Scope, headers: Headers) -> Refusal | None:
+        """Refuse a caller without valid credentials, unless the route is public, and a user without the role for it."""
+        if not headers.get(b"authorization"):
+            return None if self.access.is_public(scope) else _unauthorized(headers)
+        user = self._remembered(scope, headers)
         if not user:
-            return self._unknown(scope, headers)
+            if blocked := self.throttle.refuse(scope, headers):
+                return None if self.access.is_public(scope) else blocked
+            user = self.credentials.user(headers[b"authorization"])
+            if not user:
+                return self._wrong_credentials(scope, headers)
+            _remember(scope, headers, user)
         scope["log"].user = user
         if user != self.trainer and not self.access.is_predictors(scope):
             return Refusal(403, "role", FORBIDDEN.format(user))
         return None
 
-    def _known(self, scope: Scope, headers: Headers) -> str | None:
-        """Return the user whose credentials were right on this connection before, from the same client."""
+    def _remembered(self, scope: Scope, headers: Headers) -> str | None:
+        """Return the user whose same credentials were valid before on this connection, from the same client."""
         known: dict[str, Any] = scope.get("extensions", {}).get(CONNECTION, NOTHING)
-        # A proxy sends requests of several clients over one connection: X-Forwarded-For tells them apart.
+        # A proxy may send requests of several clients over one connection. X-Forwarded-For tells them apart.
         same = known.get("authorization") == headers[b"authorization"]
         return known["user"] if same and known["forwarded"] == headers.get(b"x-forwarded-for") else None
 
-    def _remember(self, scope: Scope, headers: Headers, user: str | None) -> None:
-        known = scope.get("extensions", {}).get(CONNECTION)
-        if user and known is not None:
-            forwarded = headers.get(b"x-forwarded-for")
-            known |= {"authorization": headers[b"authorization"], "forwarded": forwarded, "user": user}
+    def _wrong_credentials(self, scope: Scope, headers: Headers) -> Refusal | None:
+        """Count the wrong password and refuse it slowly. A public route ignores it."""
+        if self.access.is_public(scope):
+            if route_path(scope) in DOCS:  # valid credentials would show examples from the training data
+                self.throttle.wrong(scope, headers)
+            return None
+        delay = self.throttle.wrong(scope, headers)
+        return delay if isinstance(delay, Refusal) else _unauthorized(headers, delay)
 
-    def _unknown(self, scope: Scope, headers: Headers) -> Refusal:
-        """Refuse wrong credentials slowly, and count them; without any it was no guess."""
-        slow = self.throttle.wrong(scope, headers) if headers.get(b"authorization") else 0.0
-        if isinstance(slow, Refusal):
-            return slow
-        # A browser would answer the challenge to a script, Swagger UI's say, with a dialog of its own.
-        asked_by_page = headers.get(b"sec-fetch-mode", b"navigate") != b"navigate"
-        return Refusal(401, "credentials", UNAUTHORIZED, (QUIET if asked_by_page else CHALLENGE,), slow)
-
-    def _size(self, headers: Headers) -> Refusal | None:
+    def _check_size(self, headers: Headers) -> Refusal | None:
+        """Refuse a body whose Content-Length is too large."""
         length = headers.get(b"content-length", b"0")
-        # The parser takes any number of leading zeros; int() would not.
-        if length.isdigit() and int(length[-20:]) > self.most:
-            return Refusal(413, "size", TOO_LARGE.format(length.decode(), self.most))
+        # The last 20 digits are enough: the parser accepts any number of leading zeros, int() does not.
+        if length.isdigit() and int(length[-20:]) > self.max_bytes:
+            return Refusal(413, "size", TOO_LARGE.format(length.decode(), self.max_bytes))
         return None
 
-    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle_non_http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on lifespan events, and close WebSockets: the server has none."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
             await self.app(scope, receive, send)
 
 
+def _remember(scope: Scope, headers: Headers, user: str) -> None:
+    """Keep the valid credentials for as long as the connection lives."""
+    known = scope.get("extensions", {}).get(CONNECTION)
+    if known is not None:
+        forwarded = headers.get(b"x-forwarded-for")
+        known |= {"authorization": headers[b"authorization"], "forwarded": forwarded, "user": user}
+
+
+def _unauthorized(headers: Headers, delay: float = 0.0) -> Refusal:
+    """Return the refusal of missing or wrong credentials, to be sent after so many seconds."""
+    from_script = headers.get(b"sec-fetch-mode", b"navigate") != b"navigate"
+    return Refusal(401, "credentials", UNAUTHORIZED, (QUIET_CHALLENGE if from_script else CHALLENGE,), delay)
+
+
 def joined(raw: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Return the headers by name, those of one name as a list (RFC 9110, 5.3): neither the first nor the last wins."""
+    """Return the headers by name. Several with one name become one list (RFC 9110, 5.3), so that none is ignored."""
     headers = dict(raw)
     if len(headers) < len(raw):
-        found: dict[bytes, list[bytes]] = {}
+        values_by_name: dict[bytes, list[bytes]] = {}
         for name, value in raw:
-            found.setdefault(name, []).append(value)
-        headers = {name: b", ".join(values) for name, values in found.items()}
+            values_by_name.setdefault(name, []).append(value)
+        headers = {name: b", ".join(values) for name, values in values_by_name.items()}
     return headers

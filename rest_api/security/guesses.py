@@ -1,4 +1,4 @@
-"""Counts wrong passwords by client address, for all workers together, in memory of a fixed size."""
+"""Counts wrong passwords by client address, for all workers together, in a fixed amount of memory."""
 
 import os
 import secrets
@@ -14,16 +14,16 @@ from pathlib import Path
 from tempfile import mkstemp
 
 LIMIT = 20
-"""Wrong passwords within WINDOW after which an address is blocked for as long."""
+"""Wrong passwords within WINDOW after which an address is blocked for the same time."""
 
 WINDOW = 60_000
-"""Milliseconds."""
+"""In milliseconds."""
 
 WAYS = 4
-"""Addresses that have their place in one bucket."""
+"""Addresses that one bucket has room for."""
 
 PATIENCE = 20
-"""Attempts to get the lock, 0.2 ms apart. A worker that is stopped while it holds the lock must not stop the others."""
+"""Attempts to get the lock, 0.2 ms apart. A worker that is paused while it holds the lock must not block the others."""
 
 _COUNT = 0xFFFF
 
@@ -31,23 +31,24 @@ _COUNT = 0xFFFF
 class Guesses:
     """A hash table in shared memory, made before the workers are forked.
 
-    A slot holds two words: the start and number of failures, and the address's hash XOR that. If two workers write
-    it at once without the lock, the words don't match: a count may get lost, but never passes to another address.
+    A slot has two words: the first holds the start and number of failures, the second the address's hash XOR the
+    first. If two workers write a slot at once without the lock, the words don't match. Then a count may be lost, but it
+    never moves to another address.
     """
 
     def __init__(self, buckets: int = 4096, clock: Callable[[], float] = time.monotonic) -> None:
         self._buckets, self._clock = buckets, clock
-        # Without it an attacker could compute which addresses share a bucket.
+        # Without this secret an attacker could compute which addresses share a bucket.
         self._secret = secrets.token_bytes(16)
-        # The first word says until when some address is blocked.
+        # The first word is the time until which at least one address is blocked.
         self._words = memoryview(mmap(-1, 8 + 16 * WAYS * buckets)).cast("Q")
-        # Only its lock is used. The kernel releases that when a worker dies.
+        # Used only for its lock, which the kernel releases when a worker dies.
         self._file = _unnamed_file()
         weakref.finalize(self, os.close, self._file)
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """In bytes."""
         return self._words.nbytes
 
     def add(self, address: bytes) -> int:
@@ -57,14 +58,14 @@ class Guesses:
             return self._count(key, self._now())
 
     def blocked(self, address: bytes) -> int:
-        """Return for how many more seconds the address is blocked."""
+        """Return for how many more seconds the address is blocked; 0 if it is not."""
         slot = self._find(self._key(address))
         begun, count = self._read(slot) if slot is not None else (0, 0)
         return max(0, -((self._now() - begun - WINDOW) // 1000)) if count >= LIMIT else 0
 
     @property
     def any_blocked(self) -> bool:
-        """Whether some address is blocked. This costs less than to ask for one."""
+        """Whether at least one address is blocked. This is quicker than looking up an address."""
         return self._words[0] > self._now()
 
     def _count(self, key: int, now: int) -> int:
@@ -108,7 +109,7 @@ class Guesses:
 
     @staticmethod
     def _worth(value: int, now: int) -> tuple[bool, int, int]:
-        """What is replaced first: an old count, then the lowest, so that many addresses don't unblock each other."""
+        """Return the order in which slots are reused: expired ones first, then the lowest counts."""
         begun, count = value >> 16, value & _COUNT
         return now < begun + WINDOW, count, begun
 
@@ -120,7 +121,7 @@ class Guesses:
 
 
 def _unnamed_file() -> int:
-    """Return a file descriptor, on Linux of memory: a container may have no folder to write to."""
+    """Return a file descriptor. On Linux it is in memory, because a container may have no writable folder."""
     if sys.platform == "linux":
         return os.memfd_create("guesses")
     descriptor, path = mkstemp()

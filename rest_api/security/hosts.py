@@ -1,38 +1,41 @@
-"""Which host names this server answers to. A web page can make a name of its own point here (DNS rebinding)."""
+"""Which host names this server answers to.
+
+Without this check, a web page could reach the server by a name of its own that resolves to it (DNS rebinding).
+"""
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ML.config.config import Settings
 
-MOST_VERDICTS = 256
-"""Verdicts that a worker keeps, by the header's bytes."""
+MAX_VERDICTS = 256
+"""Host headers whose verdict a worker keeps."""
 
-MOST_BYTES = 270
-"""Longest header that is read: a name has at most 255 bytes."""
+MAX_BYTES = 270
+"""Longest Host header that is accepted, in bytes. A name has at most 255."""
 
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?(?::\d{0,5})?")
 REMEDY = "This server does not answer to the host {}. If it should, add the name to ALLOWED_HOSTS."
 
 
 class Hosts:
-    """The names in ALLOWED_HOSTS and those of the loopback; without ALLOWED_HOSTS, only a loopback server checks."""
+    """Those in ALLOWED_HOSTS and of the loopback. Without ALLOWED_HOSTS, only a server on the loopback checks."""
 
     def __init__(self, settings: Settings) -> None:
         names = settings.allowed_hosts or (() if _is_loopback(settings.host) else ("*",))
         self._any = "*" in names
-        bare = {name: name.lower().lstrip("*").strip(".") for name in names if name != "*"}
-        self._names = {_canonical(found) for name, found in bare.items() if name[0] != "*"}
-        self._endings = tuple(f".{found}" for name, found in bare.items() if name[0] in "*.")
+        bare_names = {name: name.lower().lstrip("*").strip(".") for name in names if name != "*"}
+        self._names = {_canonical(bare_name) for name, bare_name in bare_names.items() if name[0] != "*"}
+        self._endings = tuple(f".{bare_name}" for name, bare_name in bare_names.items() if name[0] in "*.")
         self.verdicts: dict[bytes, bool] = {}
 
     def __contains__(self, header: bytes) -> bool:
-        """Return whether requests with this Host header are answered."""
+        """Return whether the server answers requests with this Host header."""
         verdict = self.verdicts.get(header)
         if verdict is None:
-            if len(header) > MOST_BYTES:
+            if len(header) > MAX_BYTES:
                 return False
-            if len(self.verdicts) == MOST_VERDICTS:
+            if len(self.verdicts) == MAX_VERDICTS:
                 self.verdicts.clear()
             verdict = self.verdicts[header] = self._allows(header.decode("latin-1").lower())
         return verdict
@@ -46,8 +49,8 @@ class Hosts:
 
 
 def refusal(header: bytes) -> str:
-    """Return the message for a host that is refused."""
-    return REMEDY.format(repr(header[:MOST_BYTES].decode("latin-1")))
+    """Return the message for a request with this Host header."""
+    return REMEDY.format(repr(header[:MAX_BYTES].decode("latin-1")))
 
 
 def _is_loopback(name: str) -> bool:
@@ -59,7 +62,7 @@ def _is_loopback(name: str) -> bool:
 
 
 def _canonical(name: str) -> str:
-    """Return the one spelling of an IPv6 address, without brackets; other names as they are."""
+    """Return the canonical form of an IPv6 address, without brackets. Other names stay as they are."""
     return str(_address(name) or name)
 
 

@@ -1,4 +1,4 @@
-"""Refuses what a browser sends for another site's page: it adds the credentials that the user once gave for this one.
+"""Finds requests that a browser sends for another site's page, with the credentials that the user gave for this one.
 
 The checks are those of Go's net/http.CrossOriginProtection: https://words.filippo.io/csrf/
 """
@@ -9,10 +9,10 @@ from collections.abc import Mapping
 Headers = Mapping[bytes, bytes]
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that change nothing: a link from another site may be followed."""
+"""Methods that change nothing, so that links from other sites work."""
 
 FORMS = frozenset({b"", b"application/x-www-form-urlencoded", b"multipart/form-data", b"text/plain"})
-"""Content types that a browser sends to other sites without asking first (https://fetch.spec.whatwg.org)."""
+"""Content types that a browser sends to another site without a CORS preflight (https://fetch.spec.whatwg.org)."""
 
 _AUTHORITY = rb"(\[[0-9a-f:.]+\]|[^\[\]:/?#@,\s]+)(?::(\d+))?"
 _ORIGIN = re.compile(rb"(https?)://" + _AUTHORITY)
@@ -21,14 +21,14 @@ REMEDY = "The request was sent by a web page of another origin{}. To allow that 
 
 
 class Origins:
-    """The origins whose pages may do more than read: this server's own and those in CORS_ORIGINS."""
+    """The origins whose pages may do more than read: the server's own origin and those in CORS_ORIGINS."""
 
     def __init__(self, allowed: tuple[str, ...]) -> None:
         self._any = "*" in allowed
         self._allowed = frozenset(origin.encode() for origin in allowed)
 
     def allow(self, method: str, headers: Headers) -> bool:
-        """Return whether the request comes from such a page, or from no page at all."""
+        """Return whether the request comes from a page of such an origin, or from no page at all."""
         site, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
         if (site is None and origin is None) or method in SAFE or origin in self._allowed:
             return True
@@ -40,13 +40,13 @@ class Origins:
 
 
 def refusal(headers: Headers) -> str:
-    """Return the message for a request that is refused."""
+    """Return the message for a request from another origin."""
     origin = headers.get(b"origin", b"")[:200].decode("latin-1")
     return REMEDY.format(f": {origin}" if origin else "")
 
 
 def _names(origin: bytes, host: bytes) -> bool:
-    """Whether both name one host and port. The scheme may differ: a proxy in front ends TLS."""
+    """Return whether both have the same host and port. The scheme may differ, because a proxy may terminate TLS."""
     one, other = _ORIGIN.fullmatch(origin.lower()), _HOST.fullmatch(host.lower())
     if not one or not other:
         return False
@@ -55,9 +55,9 @@ def _names(origin: bytes, host: bytes) -> bool:
 
 
 def _without_remembered_credentials(method: str, headers: Headers) -> bool:
-    """Whether a browser can't have added credentials by itself to a request for another site's page.
+    """Return whether the browser can't have added remembered credentials to a request for another site's page.
 
-    Before any other content type or method it asks, and CORS_ORIGINS=* is an answer that allows no such credentials.
+    For other methods and content types it sends a preflight first, and CORS_ORIGINS=* doesn't allow credentials then.
     """
     kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     return b"authorization" not in headers or method != "POST" or kind not in FORMS

@@ -1,4 +1,4 @@
-"""Headers of the documentation's pages: no other site may frame them, and they run no script but their own."""
+"""Headers of the documentation pages: no other site may embed them in a frame, and they run only their own script."""
 
 import re
 from base64 import b64encode
@@ -17,19 +17,19 @@ SWAGGER_UI = (
     "; script-src 'self' 'sha256-{}'; connect-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
 )
 HEADERS = {"X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
-"""Besides `nosniff`, which every answer has (server/worker.py)."""
+"""In addition to `nosniff`, which every answer has (server/worker.py)."""
 
 _INLINE = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
 class PageHeaders:
-    """ASGI middleware: adds the headers to the documentation's answers and leaves all others alone."""
+    """ASGI middleware: adds the headers to the answers of the documentation's routes, and to no others."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on."""
+        """Pass the request on."""
         if scope["type"] != "http" or route_path(scope) not in DOCS:
             await self.app(scope, receive, send)
             return
@@ -45,7 +45,7 @@ class PageHeaders:
 
 
 def allow_own_script(page: HTMLResponse) -> HTMLResponse:
-    """Return Swagger UI's page with a policy that lets it run, its one inline script included."""
+    """Return Swagger UI's page with a policy that allows its scripts, including the one inline script."""
     script = _INLINE.search(bytes(page.body))
     assert script, "FastAPI's page starts Swagger UI in an inline script"
     page.headers[POLICY] = CLOSED + SWAGGER_UI.format(b64encode(sha256(script[1]).digest()).decode())

@@ -1,4 +1,4 @@
-"""An answer that refuses a request before its body is read, and closes the connection."""
+"""Answers that refuse a request before its body is read."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ log = logging.getLogger("fast_ml.refused")
 
 
 class Refusal(NamedTuple):
-    """Status, the reason that is counted in the metrics, the message, further headers, seconds to wait before it."""
+    """A refusal. `reason` is its label in the metrics, and `delay` the seconds to wait before it is sent."""
 
     status: int
     reason: str
@@ -24,7 +24,7 @@ class Refusal(NamedTuple):
     delay: float = 0.0
 
     async def send(self, scope: Scope, send: Send, shape: Shape) -> None:
-        """Answer at once, or after the delay, and close the connection without waiting for the body."""
+        """Send the answer after the delay, and close the connection without waiting for the body."""
         counts.refused(self.reason)
         log.debug("%s refused: %s %s", scope["log"].id, self.status, self.reason)
         if self.delay:
@@ -34,5 +34,5 @@ class Refusal(NamedTuple):
         length = (b"content-length", str(len(body)).encode())
         headers = [(b"content-type", b"application/json"), length, (b"connection", b"close"), *self.headers]
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        # The server reads on for a while before it closes: a reset might cost the client its answer.
+        # The server keeps reading for a while before it closes. A reset could cost the client its answer.
         await send({"type": "http.response.body", "body": body})

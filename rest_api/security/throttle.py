@@ -19,25 +19,25 @@ log = logging.getLogger("fast_ml")
 
 
 class Throttle:
-    """Which addresses may send a password. It must be made before the workers are forked: they count together."""
+    """Delays and blocks addresses that send wrong passwords. Create it before the fork: all workers count together."""
 
     def __init__(self, settings: Settings) -> None:
         self._proxies, self.guesses = Proxies(settings.forwarded_allow_ips), Guesses()
 
     def refuse(self, scope: Scope, headers: Headers) -> Refusal | None:
-        """Refuse credentials from an address that is blocked, right ones too: a guess must not learn that it is one."""
+        """Refuse all credentials from a blocked address, valid ones too, so that an attacker learns nothing."""
         if not self.guesses.any_blocked:
             return None
         seconds = self.guesses.blocked(network(self._client(scope, headers)))
         return _blocked(seconds) if seconds else None
 
     def wrong(self, scope: Scope, headers: Headers) -> Refusal | float:
-        """Count wrong credentials. Return the seconds by which to delay the answer, or another one in its place."""
+        """Count wrong credentials. Return the seconds by which to delay the answer, or another answer to send."""
         client = self._client(scope, headers)
         count = self.guesses.add(network(client))
         if count == LIMIT:
             log.warning("Blocked %a for %d s: it sent %d wrong passwords", client, WINDOW // 1000, LIMIT)
-        # More than that only if several came to several workers at the same moment.
+        # The count is larger only if several workers received wrong passwords at the same moment.
         return delay(count) if count <= LIMIT else _blocked(self.guesses.blocked(network(client)) or 1)
 
     def _client(self, scope: Scope, headers: Headers) -> str:
@@ -46,7 +46,7 @@ class Throttle:
 
 
 def delay(count: int) -> float:
-    """Return by how many seconds the answer to the next of so many wrong passwords is delayed."""
+    """Return the delay of the answer to the last of so many wrong passwords, in seconds."""
     return min(SLOWEST, 0.1 + 0.02 * (count - 1))
 
 

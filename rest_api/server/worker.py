@@ -102,7 +102,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until a signal ends the process. Exit with BOOT_ERROR if the app can't start."""
-        prometheus.place = lambda: self.place
+        prometheus.use_number(self.place)
         self.config.app = self.wsgi
         signal.signal(signal.SIGQUIT, self.handle_exit)
         drain = getattr(self.wsgi, "drain", lambda: None)

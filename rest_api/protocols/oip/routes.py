@@ -148,8 +148,8 @@ def _headers(request: Request) -> tuple[int | None, bytes]:
 def _response(told: ModelSignature, asked: InferRequest, answer: Answer, encoding: bytes) -> Response:
     body, size = infer_response.answer(told, asked, answer)
     headers = []
-    if encoding and len(body) >= encodings.WORTH:
-        body = encodings.packed(body, encoding)
+    if encoding and len(body) >= encodings.MIN_COMPRESSED_BYTES:
+        body = encodings.compress(body, encoding)
         headers = [(b"content-encoding", encoding), (b"vary", b"accept-encoding")]
     response = Json(body)
     if size is not None:

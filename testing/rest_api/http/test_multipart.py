@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ML.errors import Invalid
-from rest_api.http.multipart import MAX_PARTS, Broken, Form, parse
+from rest_api.http.forms.multipart import MAX_PARTS, Broken, Form, parse
 
 TYPE = "multipart/form-data; boundary=xx"
 NAME = st.text(

@@ -8,7 +8,7 @@ import pytest
 from server import PASSWORD, USER, Server
 
 from ML.config.config import Settings
-from rest_api.security.hosts import MOST_BYTES, MOST_VERDICTS, Hosts
+from rest_api.security.hosts import MAX_BYTES, MAX_VERDICTS, Hosts
 
 LOCAL = [
     "localhost", "LOCALHOST:80", "localhost.", "api.localhost:8000", "127.0.0.1", "127.0.0.1:65535", "127.8.9.10",
@@ -114,6 +114,6 @@ def test_without_allowed_hosts_the_listening_address_decides(host: str, loopback
 
 def test_verdicts_that_are_kept_are_few_and_short() -> None:
     hosts = Hosts(Settings(host="0.0.0.0"))
-    assert all(b"%d.example" % n in hosts for n in range(3 * MOST_VERDICTS))
+    assert all(b"%d.example" % n in hosts for n in range(3 * MAX_VERDICTS))
     assert b"x" * 60_000 not in hosts
-    assert len(hosts.verdicts) <= MOST_VERDICTS and max(map(len, hosts.verdicts)) <= MOST_BYTES
+    assert len(hosts.verdicts) <= MAX_VERDICTS and max(map(len, hosts.verdicts)) <= MAX_BYTES

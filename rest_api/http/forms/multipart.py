@@ -1,44 +1,44 @@
-"""A multipart form in memory: RFC 7578, in a twentieth of the time that FastAPI takes for one file and three fields."""
+"""Parses a multipart form in memory (RFC 7578), 20 times as fast as FastAPI for one file and three fields."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ML.errors import Invalid, Problem
-from rest_api.http import parameters
-from rest_api.http.parameters import MAX_CACHED_BYTES
+from rest_api.http.forms import parameters
+from rest_api.http.forms.parameters import MAX_CACHED_BYTES
 
 MAX_PARTS, MAX_PART_HEADERS = 100, 32
 MAX_HEAD_BYTES = 16 * 1024
-"""Of all headers of all parts."""
+"""Largest size of the headers of all parts together."""
 
 MAX_NAME = 1000
-"""Characters of a field's name."""
+"""Longest name of a field, in characters."""
 
 MAX_FIELD_BYTES = 64 * 1024
-"""Of a part that is no file."""
+"""Largest part that is not a file."""
 
 MAX_BOUNDARY = 70
-"""Characters; RFC 2046, 5.1.1."""
+"""Longest boundary, in characters (RFC 2046, 5.1.1)."""
 
 _FLAGS = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("", "false", "0", "no", "off"), False)
 
 
 class Broken(Problem):
-    """The body is no multipart form."""
+    """The body is not a valid multipart form."""
 
     status = 400
 
 
 @dataclass
 class Form:
-    """The fields and files of a form by their names."""
+    """The fields and files of a form, by name."""
 
     fields: dict[str, str] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
 
     def file(self, name: str) -> bytes:
-        """A file's bytes. Raises Invalid where it is missing, or is text."""
+        """Return a file's bytes. Raises Invalid if it is missing, or a text field."""
         if name in self.files:
             return self.files[name]
         curl = f"with curl write -F {name}=@table.csv"
@@ -53,7 +53,7 @@ class Form:
         return self.fields.get(name, "")
 
     def require(self, file: str, *texts: str) -> None:
-        """Raises Invalid that names all of these that are missing: the file, and the fields, which may not be empty."""
+        """Raise Invalid if the file is missing, or a text field is missing or empty. The error lists all of them."""
         wrong = []
         for name, read in ((file, self.file), *((text, self._not_empty) for text in texts)):
             try:
@@ -70,7 +70,7 @@ class Form:
         return self.text(name)
 
     def flag(self, name: str) -> bool:
-        """A field that is true or false, false where it is missing. Raises Invalid."""
+        """Return a boolean field, False if it is missing. Raises Invalid if it is neither true nor false."""
         value = self.text(name).lower()
         if value not in _FLAGS:
             raise Invalid.at("body", name, msg=f"{name} must be true or false", type="bool_parsing", input=value)
@@ -94,8 +94,8 @@ def parse(body: bytes, content_type: str) -> Form:
         if b"filename" in options or b"filename*" in options:  # RFC 7578 forbids the second; some clients send it alone
             form.files[name] = content
         elif len(content) > MAX_FIELD_BYTES:
-            said = f"the field is longer than {MAX_FIELD_BYTES // 1024} kB; to send a file, use curl -F {name}=@file"
-            raise Invalid.at("body", name, msg=said, type="too_long")
+            message = f"the field is longer than {MAX_FIELD_BYTES // 1024} kB; to send a file, use curl -F {name}=@file"
+            raise Invalid.at("body", name, msg=message, type="too_long")
         else:
             form.fields[name] = content.decode("utf-8", "replace")
     return form
@@ -111,7 +111,7 @@ def _name(options: dict[bytes, bytes]) -> str:
 
 
 def _parts(body: bytes, delimiter: bytes) -> Iterator[tuple[list[tuple[bytes, bytes]], bytes]]:
-    """Headers and content of each part: what stands between two delimiters, the last of which ends in `--`."""
+    """Yield the headers and the content of each part. Parts stand between delimiters, and the last one ends in `--`."""
     end, left = body.find(delimiter), MAX_HEAD_BYTES
     for _ in range(MAX_PARTS):
         start = end + len(delimiter)
