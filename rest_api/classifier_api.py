@@ -13,9 +13,9 @@ from rest_api.application import create_app
 from rest_api.http import bodies
 from rest_api.http import prefer as prefer_header
 from rest_api.http.routes import BodyRoute, HotRoute
-from rest_api.predictions import answering
+from rest_api.predictions import answering, csv_form, json_body
 from rest_api.training import jobs
-from rest_api.training.routes import TrainRoute
+from rest_api.training.routes import TRAIN_FORM, TrainRoute
 
 trainings = APIRouter(route_class=TrainRoute, tags=["CSV"])
 hot = APIRouter(route_class=HotRoute)
@@ -30,7 +30,7 @@ Version = Annotated[int, Path(ge=1, le=10**9)]
     summary="Train a model from a CSV file",
     response_model=Training,
     responses={202: {"model": CardView, "description": "Training goes on; `Location` tells where to look"}},
-    openapi_extra=answering.TRAIN_FORM,
+    openapi_extra=TRAIN_FORM,
 )
 async def train_model(
     request: Request,
@@ -38,7 +38,7 @@ async def train_model(
     prefer: Annotated[list[str] | None, Header(description="`respond-async`, `wait=10`: answer before it ends")] = None,
 ) -> Training | Response:
     """Learns the columns, holds rows out, fits, scores, saves and makes the version live, in a process of its own."""
-    form = await answering.read_form(request)
+    form = await csv_form.read_form(request)
     form.require("csv_file", "target_variable")
     data, target = form.file("csv_file"), form.text("target_variable")
     job = await jobs.begin(form.text("model") or settings().default_model, data, target, form.flag("force"))
@@ -59,11 +59,11 @@ async def train_model(
     summary="Predict the rows of a CSV file",
     tags=["CSV"],
     responses={200: {"model": TablePrediction}},
-    openapi_extra=answering.FORM,
+    openapi_extra=csv_form.FORM,
 )
 async def get_prediction(request: Request) -> Response:
     """One prediction for each row. Columns in any order; where the target is among them, the answer has its score."""
-    return await answering.of_form(request)
+    return await csv_form.answer(request)
 
 
 @hot.post(
@@ -71,11 +71,11 @@ async def get_prediction(request: Request) -> Response:
     summary="Predict rows with the default model",
     tags=["JSON"],
     responses={200: {"model": Prediction}},
-    openapi_extra=answering.BODY,
+    openapi_extra=json_body.BODY,
 )
 async def predict(request: Request) -> Response:
     """Rows as objects, or as arrays in the order of the columns; `"parameters": {"probabilities": true}` adds those."""
-    return await answering.of_json(request, settings().default_model)
+    return await json_body.answer(request, settings().default_model)
 
 
 @hot.post(
@@ -83,11 +83,11 @@ async def predict(request: Request) -> Response:
     summary="Predict rows with a model",
     tags=["JSON"],
     responses={200: {"model": Prediction}},
-    openapi_extra=answering.BODY,
+    openapi_extra=json_body.BODY,
 )
 async def predict_with(request: Request) -> Response:
     """The same as /predict for a named model."""
-    return await answering.of_json(request, request.path_params["model"])
+    return await json_body.answer(request, request.path_params["model"])
 
 
 @models.get("/models", summary="All models with their live versions")

@@ -16,7 +16,8 @@ from rest_api.answers import platform_fields
 from rest_api.http import bodies, work
 from rest_api.http.responses import Json
 from rest_api.http.routes import HotRoute
-from rest_api.predictions import answering as predictions
+from rest_api.predictions import answering
+from rest_api.predictions.json_body import BODY
 from rest_api.protocols import cloud_events, instances
 from rest_api.protocols.invocations import dataframes
 from rest_api.protocols.protocol import Protocol, words
@@ -79,7 +80,7 @@ async def readiness(request: Request, model: str) -> Readiness:
     "/v1/models/{model}:predict",
     summary="Predict rows",
     responses={200: {"model": Predictions}},
-    openapi_extra=predictions.BODY,
+    openapi_extra=BODY,
 )
 async def predict(request: Request) -> Response:
     """Rows as objects, or as arrays in the order of the columns; `"parameters": {"probabilities": true}` adds those.
@@ -87,14 +88,14 @@ async def predict(request: Request) -> Response:
     `inputs` may stand for `instances`. A CloudEvent is answered by one, binary or structured as it came.
     """
     model = request.path_params["model"]
-    live = await predictions.take(request, model)
+    live = await answering.take(request, model)
     request.app.batches.check(live)
     mode = cloud_events.mode(request.headers)
     if mode != "structured":
         instances.check_type(request.scope)
     body = await bodies.read(request)
     asked = await work.run(len(body), _rows, live, body, mode)
-    answer = await predictions.predict(request, live, asked.columns, asked.rows, asked.probabilities)
+    answer = await answering.predict(request, live, asked.columns, asked.rows, asked.probabilities)
     return await work.run(len(body), _answered, platform_fields(live.card, answer, asked.unused), model, mode)
 
 

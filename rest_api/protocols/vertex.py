@@ -15,7 +15,8 @@ from ML.versions.card import Card
 from rest_api.http import bodies, work
 from rest_api.http.responses import Json
 from rest_api.http.routes import HotRoute
-from rest_api.predictions import answering as predictions
+from rest_api.predictions import answering
+from rest_api.predictions.json_body import BODY
 from rest_api.protocols import instances
 from rest_api.protocols.protocol import Protocol, words
 
@@ -41,18 +42,18 @@ class Predictions(BaseModel):
 
 async def health(request: Request) -> Response:
     """200 when the default model can answer, else 503."""
-    await predictions.ready(request)
+    await answering.ready(request)
     return Response()
 
 
 async def predict(request: Request) -> Response:
     """Rows as objects, or as arrays in the order of the columns; `"parameters": {"probabilities": true}`."""
-    live = await predictions.take(request, settings().default_model)
+    live = await answering.take(request, settings().default_model)
     request.app.batches.check(live)
     instances.check_type(request.scope)
     body = await bodies.read(request)
     asked = await work.run(len(body), instances.parse, live, body, ("instances",))
-    answer = await predictions.predict(request, live, asked.columns, asked.rows, asked.probabilities)
+    answer = await answering.predict(request, live, asked.columns, asked.rows, asked.probabilities)
     return await work.run(len(body), _answered, live.card, answer)
 
 
@@ -70,7 +71,7 @@ def protocol(given: Settings) -> Protocol:
             methods=["POST"],
             summary="Predict rows",
             responses={200: {"model": Predictions}},
-            openapi_extra=predictions.BODY,
+            openapi_extra=BODY,
         )
     router.routes.extend(hot.routes)
     return Protocol("vertex", router, Error, _shape, chosen=True)
