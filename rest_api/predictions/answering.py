@@ -6,7 +6,7 @@ from ML.config.config import settings
 from ML.errors import NotReady
 from ML.prediction.predictor import Answer, Predictor
 from rest_api.serving.batches import Batches
-from rest_api.serving.job_queue import Columns
+from rest_api.serving.job import Columns
 from rest_api.serving.live_models import LiveModels
 
 
