@@ -18,7 +18,7 @@ from rest_api.http.responses import Json
 from rest_api.http.routes import HotRoute
 from rest_api.predictions import answering
 from rest_api.predictions.json_body import BODY
-from rest_api.protocols import cloud_events, instances
+from rest_api.protocols import cloud_events, instances_body
 from rest_api.protocols.invocations import dataframes
 from rest_api.protocols.protocol import Protocol, words
 
@@ -92,7 +92,7 @@ async def predict(request: Request) -> Response:
     request.app.batches.check(live)
     mode = cloud_events.mode(request.headers)
     if mode != "structured":
-        instances.check_type(request.scope)
+        instances_body.check_type(request.scope)
     body = await bodies.read(request)
     asked = await work.run(len(body), _rows, live, body, mode)
     answer = await answering.predict(request, live, asked.columns, asked.rows, asked.probabilities)
@@ -108,7 +108,7 @@ async def explain(request: Request) -> Response:
 
 def _rows(live: Predictor, body: bytes, mode: cloud_events.Mode) -> Rows:
     if mode != "structured":
-        return instances.parse(live, body, FORMS)
+        return instances_body.parse(live, body, FORMS)
     return dataframes.of_value(live, cloud_events.data(body, settings().max_rows, len(live.schema.names)), FORMS)
 
 

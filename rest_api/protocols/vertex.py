@@ -17,7 +17,7 @@ from rest_api.http.responses import Json
 from rest_api.http.routes import HotRoute
 from rest_api.predictions import answering
 from rest_api.predictions.json_body import BODY
-from rest_api.protocols import instances
+from rest_api.protocols import instances_body
 from rest_api.protocols.protocol import Protocol, words
 
 
@@ -50,9 +50,9 @@ async def predict(request: Request) -> Response:
     """Rows as objects, or as arrays in the order of the columns; `"parameters": {"probabilities": true}`."""
     live = await answering.take(request, settings().default_model)
     request.app.batches.check(live)
-    instances.check_type(request.scope)
+    instances_body.check_type(request.scope)
     body = await bodies.read(request)
-    asked = await work.run(len(body), instances.parse, live, body, ("instances",))
+    asked = await work.run(len(body), instances_body.parse, live, body, ("instances",))
     answer = await answering.predict(request, live, asked.columns, asked.rows, asked.probabilities)
     return await work.run(len(body), _answered, live.card, answer)
 

@@ -18,7 +18,7 @@ from ML.tables.csv_table import check_rows
 from ML.versions.card import Card
 from rest_api.answers import platform_fields
 from rest_api.protocols.invocations import arrays, dataframes
-from rest_api.protocols.oip import contract
+from rest_api.protocols.oip import model_signature
 
 JSON, LINES, CSV, NPY = "application/json", "application/jsonlines", "text/csv", "application/x-npy"
 KINDS = {JSON: JSON, CSV: CSV, NPY: NPY, LINES: LINES, **dict.fromkeys(
@@ -59,7 +59,7 @@ def of_json(live: Predictor, body: bytes, header: bool | None = None) -> Rows:
 def of_npy(live: Predictor, body: bytes, header: bool | None = None) -> Rows:
     """An array, its columns in the model's order."""
     found, rows = arrays.values(body, len(live.schema.names), settings().max_rows)
-    return Rows(ParsedRows(contract.of(live).columns.matrix(found), rows, False, []), JSON)
+    return Rows(ParsedRows(model_signature.of(live).columns.matrix(found), rows, False, []), JSON)
 
 
 def render(kind: str, card: Card, answer: Answer, unused: list[str]) -> Response:

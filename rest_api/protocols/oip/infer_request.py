@@ -10,8 +10,8 @@ from ML.errors import Invalid
 from ML.schema import json_size as bodies
 from ML.schema.csv_rows import check_names
 from rest_api.protocols.oip import plain_request, tensors
-from rest_api.protocols.oip.contract import PREDICT, PROBABILITIES, SHARES, ModelSignature
-from rest_api.protocols.oip.raw import Raw
+from rest_api.protocols.oip.binary_data import BinaryData
+from rest_api.protocols.oip.model_signature import PREDICT, PROBABILITIES, SHARES, ModelSignature
 from rest_api.protocols.oip.tensors import Tensor, wrong
 
 
@@ -65,7 +65,7 @@ def parse(contract: ModelSignature, body: bytes, json_size: int | None, most_row
     if json_size is None and (found := plain_request.numbers(contract, envelope, most_rows)):
         return InferRequest(*found, envelope.get("id"), _outputs(envelope))
     envelope = checked(ENVELOPE, envelope)
-    raw = Raw(memoryview(body)[len(body) if json_size is None else json_size :], json_size is not None)
+    raw = BinaryData(memoryview(body)[len(body) if json_size is None else json_size :], json_size is not None)
     inputs = envelope["inputs"]
     columns, rows = (_matrix(contract, inputs, raw, most_rows)) or _columns(contract, inputs, raw, most_rows)
     raw.end()
@@ -87,7 +87,7 @@ def _placed(place: tuple[int | str, ...], message: str) -> str:
     return f"{where}: {message}" if where else message
 
 
-def _matrix(contract: ModelSignature, inputs: list[Tensor], raw: Raw, most_rows: int) -> tuple[Any, int] | None:
+def _matrix(contract: ModelSignature, inputs: list[Tensor], raw: BinaryData, most_rows: int) -> tuple[Any, int] | None:
     """The columns and rows of a single tensor that has all columns side by side, whatever its name."""
     tensor = inputs[0]
     if len(inputs) > 1:
@@ -104,7 +104,7 @@ def _matrix(contract: ModelSignature, inputs: list[Tensor], raw: Raw, most_rows:
     return contract.columns.matrix(tensors.values(tensor, rows, width, raw.next(tensor))), rows
 
 
-def _columns(contract: ModelSignature, inputs: list[Tensor], raw: Raw, most_rows: int) -> tuple[Any, int]:
+def _columns(contract: ModelSignature, inputs: list[Tensor], raw: BinaryData, most_rows: int) -> tuple[Any, int]:
     """The columns and rows of one tensor for each column."""
     names = contract.schema.names
     check_names(names, [tensor["name"] for tensor in inputs], "inputs")

@@ -7,8 +7,8 @@ from pydantic_core import to_json
 
 from ML.prediction.answers import Answer, CannotPredict
 from rest_api.protocols.oip import tensors
-from rest_api.protocols.oip.contract import PREDICT, SHARES, ModelSignature
 from rest_api.protocols.oip.infer_request import InferRequest
+from rest_api.protocols.oip.model_signature import PREDICT, SHARES, ModelSignature
 
 
 def answer(contract: ModelSignature, asked: InferRequest, found: Answer) -> tuple[bytes, int | None]:

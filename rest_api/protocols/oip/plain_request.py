@@ -6,7 +6,7 @@ from typing import Any
 
 from ML.schema.json_values import finite
 from ML.tables.csv_table import check_rows
-from rest_api.protocols.oip.contract import ModelSignature
+from rest_api.protocols.oip.model_signature import ModelSignature
 
 
 def numbers(contract: ModelSignature, envelope: Any, most_rows: int) -> tuple[list[Sequence[float]], int] | None:

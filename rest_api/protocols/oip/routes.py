@@ -17,10 +17,10 @@ from rest_api.http.content_types import WrongContentType
 from rest_api.http.responses import Json
 from rest_api.http.routes import HotRoute
 from rest_api.predictions import answering
-from rest_api.protocols.oip import contract, infer_request, infer_response, repository, served, statistics
-from rest_api.protocols.oip.contract import ModelSignature
+from rest_api.protocols.oip import infer_request, infer_response, live_version, model_signature, repository, statistics
 from rest_api.protocols.oip.documents import ANSWER, BODY, Error, Live, Metadata, ModelReady, Ready, Server
 from rest_api.protocols.oip.infer_request import InferRequest
+from rest_api.protocols.oip.model_signature import ModelSignature
 from rest_api.protocols.oip.statistics import Timer
 from rest_api.protocols.protocol import Protocol, words
 
@@ -86,27 +86,27 @@ async def version_metadata(request: Request, model: str, version: str) -> Metada
 @router.get("/v2/models/{model}/ready", summary="Whether a model can answer")
 async def model_ready(request: Request, model: str) -> ModelReady:
     """200 when it can; else 503."""
-    await served.take(request, model, None)
+    await live_version.take(request, model, None)
     return ModelReady(name=model, ready=True)
 
 
 @router.get("/v2/models/{model}/versions/{version}/ready", summary="Whether a version can answer")
 async def version_ready(request: Request, model: str, version: str) -> ModelReady:
     """The same; 404 where another version is live."""
-    await served.take(request, model, version)
+    await live_version.take(request, model, version)
     return ModelReady(name=model, ready=True)
 
 
 @router.get("/v2/models/{model}/config", summary="A model's configuration")
 async def config(request: Request, model: str) -> dict[str, Any]:
     """Inputs and outputs in the names of Triton's configuration."""
-    return contract.of(await served.take(request, model, None)).config
+    return model_signature.of(await live_version.take(request, model, None)).config
 
 
 @router.get("/v2/models/{model}/versions/{version}/config", summary="A version's configuration")
 async def version_config(request: Request, model: str, version: str) -> dict[str, Any]:
     """The same; 404 where another version is live."""
-    return contract.of(await served.take(request, model, version)).config
+    return model_signature.of(await live_version.take(request, model, version)).config
 
 
 @hot.post("/v2/models/{model}/infer", summary="Predict with a model", responses=ANSWER, openapi_extra=BODY)
@@ -114,13 +114,13 @@ async def version_config(request: Request, model: str, version: str) -> dict[str
 async def infer(request: Request) -> Response:
     """One input for each column, or one matrix with all columns in order."""
     path = request.path_params
-    live = await served.take(request, path["model"], path.get("version"))
+    live = await live_version.take(request, path["model"], path.get("version"))
     with Timer(live) as timer:
         request.app.batches.check(live)
         size, accept = _headers(request)
         body = await bodies.read(request)
         timer.restart()
-        told = contract.of(live)
+        told = model_signature.of(live)
         asked = await work.run(len(body), infer_request.parse, told, body, size, settings().max_rows)
         timer.mark()
         answer = await answering.predict(request, live, asked.columns, asked.rows, asked.probabilities)
@@ -160,11 +160,11 @@ def _response(told: ModelSignature, asked: InferRequest, answer: Answer, encodin
 
 
 async def _metadata(request: Request, model: str, version: str | None) -> Metadata:
-    told = contract.of(await served.take(request, model, version))
+    told = model_signature.of(await live_version.take(request, model, version))
     return Metadata(
         name=told.name,
         versions=[told.version],
-        platform=contract.PLATFORM,
+        platform=model_signature.PLATFORM,
         inputs=told.inputs,
         outputs=told.outputs,
     )

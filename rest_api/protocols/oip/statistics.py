@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 
 from ML.errors import Problem
 from ML.prediction.predictor import Predictor
-from ML.versions import catalog
-from rest_api.protocols.oip import served
+from ML.training import estimators
+from rest_api.protocols.oip import live_version
 from rest_api.serving.call_time import CALL_TIMES
 from rest_api.telemetry import counts as metrics
 from rest_api.telemetry import prometheus
@@ -98,20 +98,20 @@ async def of_all(request: Request) -> Statistics:
     found = []
     for name in catalog.names():
         with suppress(Problem):
-            found.append(await served.take(request, name, None))
+            found.append(await live_version.take(request, name, None))
     return await _statistics(*found)
 
 
 @router.get("/v2/models/{model}/stats", summary="What a model has answered")
 async def of_model(request: Request, model: str) -> Statistics:
     """Inferences of the model since the server's start, over all workers and all of its versions."""
-    return await _statistics(await served.take(request, model, None))
+    return await _statistics(await live_version.take(request, model, None))
 
 
 @router.get("/v2/models/{model}/versions/{version}/stats", summary="What a version has answered")
 async def of_version(request: Request, model: str, version: str) -> Statistics:
     """The same, over all versions of the model; 404 where another version is live."""
-    return await _statistics(await served.take(request, model, version))
+    return await _statistics(await live_version.take(request, model, version))
 
 
 async def _statistics(*found: Predictor) -> Statistics:

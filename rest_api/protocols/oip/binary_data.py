@@ -4,7 +4,7 @@ from ML.errors import Invalid
 from rest_api.protocols.oip.tensors import Tensor, wrong
 
 
-class Raw:
+class BinaryData:
     """The bytes behind the JSON, tensor after tensor."""
 
     def __init__(self, rest: memoryview, announced: bool) -> None:
