@@ -1,5 +1,7 @@
 """A response whose body is bytes already."""
 
+from collections.abc import Sequence
+
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
@@ -7,11 +9,16 @@ from rest_api.server.extensions import WHOLE
 
 
 class Json(Response):
-    """A JSON body that is bytes already; one message where the server takes that."""
+    """A JSON body that is bytes already, or one of another type; one message where the server takes that."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(
+        self,
+        body: bytes,
+        content_type: bytes = b"application/json",
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
         self.body, self.status_code, self.background = body, 200, None
-        self.raw_headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        self.raw_headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *headers]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

@@ -1,9 +1,9 @@
 """Two kinds of routes: FastAPI checks bodies, once their type is known; the hot ones read the request themselves."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
-from fastapi import Request, Response, params
+from fastapi import APIRouter, Request, Response, params
 from fastapi.routing import APIRoute
 from starlette.types import Message, Receive, Scope, Send
 
@@ -12,6 +12,7 @@ from rest_api.http import bodies
 from rest_api.http.content_types import check_content_type
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 class BodyRoute(APIRoute):
@@ -79,3 +80,16 @@ class HotRoute(APIRoute):
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.endpoint(Request(scope, receive, send))
         await response(scope, receive, send)
+
+
+class Router(APIRouter):
+    """A router for plain routes, by FastAPI's decorators, and hot ones, by `hot_post`."""
+
+    def hot_post(self, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
+        """Return a decorator that adds a POST route as a HotRoute. The options are those of FastAPI's `post`."""
+
+        def add(endpoint: Endpoint) -> Endpoint:
+            self.add_api_route(path, endpoint, methods=["POST"], route_class_override=HotRoute, **options)
+            return endpoint
+
+        return add
