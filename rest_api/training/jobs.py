@@ -130,7 +130,7 @@ def _find_same_uploads(model: str, data: bytes, target: str) -> list[tuple[Card,
         and card.origin != "sample"
         and card.holdout in (None, settings().holdout)
     ]
-    return sorted(same, key=lambda found: not found[1])
+    return sorted(same, key=lambda upload: not upload[1])
 
 
 def _start(model: str, data: bytes, target: str, force: bool) -> tuple[Card, subprocess.Popen[bytes]]:

@@ -112,10 +112,10 @@ def _columns(signature: ModelSignature, inputs: list[Tensor], data: BinaryData, 
     names = signature.schema.names
     check_names(names, [tensor["name"] for tensor in inputs], "inputs")
     values: dict[str, list[Any]] = {}
-    known = set(names)
+    known_names = set(names)
     for tensor in inputs:
         name = tensor["name"]
-        if name not in known:
+        if name not in known_names:
             raise wrong(name, f"it is not a column of this model; there are {', '.join(names)}")
         if name in values:
             raise wrong(name, "it is there more than once")

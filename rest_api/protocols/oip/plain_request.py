@@ -10,7 +10,7 @@ from rest_api.protocols.oip.model_signature import ModelSignature
 
 
 def numbers(signature: ModelSignature, envelope: Any, most_rows: int) -> tuple[list[Sequence[float]], int] | None:
-    """Return the columns and the number of rows, or None if the full parser must look at the request. Raise TooLarge."""
+    """Return the columns and the number of rows, or None if the full parser is needed. Raise TooLarge."""
     if type(envelope) is not dict or "outputs" in envelope or not signature.columns.plain:
         return None
     inputs, parameters = envelope.get("inputs"), envelope.get("parameters", {})

@@ -70,9 +70,11 @@ async def load(request: Request, model: str) -> Loaded:
     """
     estimators.check(model)
     parameters = checked(LOAD_REQUEST, await _body(request)).get("parameters") or {}
-    if unsupported := [name for name, value in parameters.items() if value is not None]:
-        message = f"{unsupported[0][:100]}: a configuration or a file can't be sent here; train the model by POST /train_model"
-        raise Invalid.at("body", "parameters", unsupported[0], msg=message, type="extra_forbidden")
+    if options := [name for name, value in parameters.items() if value is not None]:
+        message = (
+            f"{options[0][:100]}: a configuration or a file can't be sent here; train the model by POST /train_model"
+        )
+        raise Invalid.at("body", "parameters", options[0], msg=message, type="extra_forbidden")
     live = await request.app.live.load(model)
     request.scope["log"].version = live.name
     return Loaded(name=model, load=True)

@@ -46,9 +46,7 @@ class ModelStatistics(BaseModel):
 
     name: str
     version: str = Field(description="The live version")
-    last_inference: int = Field(
-        0, description="Time of the last request to `infer`, in milliseconds since 1970; 0 if none"
-    )
+    last_inference: int = Field(0, description="Time of the last `infer`, in milliseconds since 1970; 0 if none")
     inference_count: int = Field(0, description="Rows predicted, on any route")
     execution_count: int = Field(0, description="Calls of the model; several requests can share one")
     inference_stats: InferenceStatistics = InferenceStatistics()

@@ -44,7 +44,7 @@ def wrong(tensor: str, message: str, value: Any = None) -> Invalid:
 
 
 def dimensions(tensor: Tensor, most_rows: int) -> tuple[int, int]:
-    """Return the number of rows and of values per row. Raise TooLarge, and Invalid unless there are 1 or 2 dimensions."""
+    """Return the numbers of rows and columns. Raise TooLarge, and Invalid unless there are 1 or 2 dimensions."""
     shape = tensor["shape"]
     if len(shape) not in (1, 2):
         raise wrong(tensor["name"], f"the shape {shape[:8]} is neither [rows] nor [rows, columns]", shape)
@@ -171,7 +171,7 @@ def _strings(name: str, count: int, raw: memoryview) -> list[str]:
 
 
 def encode(datatype: str, flat: Sequence[Any]) -> bytes:
-    """Return an output as bytes. Raise ValueError, TypeError or OverflowError if the predictions don't fit the datatype."""
+    """Return an output as bytes. Raise ValueError, TypeError or OverflowError if values don't fit the datatype."""
     if datatype != "BYTES":
         return np.asarray(flat, dtype=LAYOUT[datatype]).tobytes()
     texts = [str(value).encode() for value in flat]
