@@ -4,7 +4,8 @@ from fastapi import Request
 
 from ML.config.config import settings
 from ML.errors import NotReady
-from ML.prediction.predictor import Answer, Predictor
+from ML.prediction.answers import Answer
+from ML.prediction.predictor import Predictor
 from rest_api.serving.batches import Batches
 from rest_api.serving.job import Columns
 from rest_api.serving.live_models import LiveModels

@@ -7,9 +7,11 @@ from fastapi import Request, Response
 
 from ML.config.config import settings
 from ML.errors import Invalid
-from ML.prediction.predictor import Answer, Predictor
+from ML.prediction.answers import Answer
+from ML.prediction.predictor import Predictor
+from ML.schema import csv_rows
 from ML.schema.target import check_target
-from ML.tables import csv_table
+from ML.tables import reading
 from ML.tables.csv_table import Table
 from rest_api.answers import prediction, score_line
 from rest_api.http import bodies, multipart, negotiation, work
@@ -68,10 +70,10 @@ def _read_rows(
     live: Predictor, data: bytes, target: str
 ) -> tuple[Table, Sequence[Sequence[Any]], Sequence[str] | None]:
     """Return the table, its converted columns and, if it has the target, the labels as text."""
-    table = csv_table.read(data, settings().max_body_bytes)
+    table = reading.read(data, settings().max_body_bytes)
     if target:
         check_target(table, target)
-    return table, *live.schema.from_table(table, live.target.name, settings().max_rows)
+    return table, *csv_rows.from_table(live.schema, table, live.target.name, settings().max_rows)
 
 
 def _scored_response(

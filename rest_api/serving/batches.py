@@ -1,7 +1,6 @@
 """When a model is called: requests gather in a queue while a call runs, and the next call predicts them together."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from contextvars import Context
@@ -13,8 +12,6 @@ from rest_api.serving.admission import Admission
 from rest_api.serving.call_runner import CallRunner
 from rest_api.serving.job import Batch, Columns, Job, Key
 from rest_api.serving.job_queue import JobQueue
-
-log = logging.getLogger("fast_ml.batches")
 
 MAX_LOOP_ITERATIONS = 10
 """Maximum number of loop iterations to wait for a batch to fill: under heavy load, requests never stop arriving."""
@@ -37,8 +34,6 @@ class Batches:
         self.rows = 0
         """Rows that wait in the queues."""
         self._most_rows = settings.batch_max_rows
-        # Asked once: the level does not change, and a prediction can't spare the time.
-        self._debug = log.isEnabledFor(logging.DEBUG)
         self._admission = Admission(settings)
         self._runner = CallRunner(self._admission, initializer, self._start_gathering)
         self._in_thread = self._runner.in_thread

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from ML.prediction.predictor import Answer
+from ML.prediction.answers import Answer
 from rest_api.serving.job import Batch, Columns, Job, Key
 
 

@@ -1,6 +1,7 @@
 """Where a model is called: a quick one on the event loop, any other in the prediction thread."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -8,11 +9,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context
 from weakref import WeakKeyDictionary
 
-from ML.prediction.predictor import Answer, Predictor
+from ML.prediction.answers import Answer
+from ML.prediction.predictor import Predictor
 from rest_api.serving.admission import Admission
 from rest_api.serving.call import Call, answer, count
 from rest_api.serving.job import Batch, Key
 from rest_api.telemetry import counts
+
+log = logging.getLogger("fast_ml.batches")
 
 SLOW_SECONDS = 0.02
 """A call on the event loop that takes longer sends its predictor to the thread."""
@@ -34,6 +38,8 @@ class CallRunner:
         self._on_return = on_return
         self._loop = asyncio.get_running_loop()
         self._slow_until: WeakKeyDictionary[Predictor, float] = WeakKeyDictionary()
+        # Checked once, because the level does not change and a prediction can't spare the time.
+        self._debug = log.isEnabledFor(logging.DEBUG)
         self._thread = ThreadPoolExecutor(1, "predict", initializer=initializer)
 
     def close(self) -> None:
@@ -85,6 +91,8 @@ class CallRunner:
             key[0].target.classes,
             [result.predictions for result in results if isinstance(result, Answer)],
         )
+        if self._debug:
+            log.debug("%s: %d rows of %d requests in one call", key[0].name, count(batch), len(batch))
         for (job, start, _), result in zip(batch, results, strict=True):
             if job.future.done():
                 continue

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ML.prediction.predictor import Answer, Predictor
+from ML.prediction.answers import Answer
+from ML.prediction.predictor import Predictor
 
 Key = tuple[Predictor, bool]
 """What requests must have in common to share a call: the predictor, and whether they want probabilities."""

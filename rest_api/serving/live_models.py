@@ -37,11 +37,6 @@ class LoadedVersion(NamedTuple):
     retry_at: float = math.inf
     """In seconds of `time.monotonic`."""
 
-    @property
-    def name(self) -> str:
-        """Model and version, `none` where there is no predictor."""
-        return self.predictor.name if self.predictor else "none"
-
     def stale(self, model: str) -> bool:
         """Return whether the pointer has changed since, or a failed load is due for a retry."""
         return self.stamp != _stamp(model) or time.monotonic() > self.retry_at
@@ -108,16 +103,23 @@ class LiveModels:
 
 async def _try_load(model: str, stamp: Stamp, before: Predictor | None) -> LoadedVersion:
     """Load the live version. If that fails, keep `before` or fall back to an earlier version."""
+    begun, replaced = time.perf_counter(), before.name if before else "none"
     try:
         live = await asyncio.to_thread(load_live, model)
     except NotReady as error:
         return LoadedVersion(stamp, None, str(error))
     except Exception as error:  # a broken version must not stop the one that serves
-        log.error("the live version of %s can't be loaded: %s", model, error, exc_info=not isinstance(error, Problem))
+        log.error(
+            "the live version of %s can't be loaded: %s",
+            model,
+            error,
+            exc_info=not isinstance(error, Problem | OSError),
+        )
         earlier = before or await asyncio.to_thread(load_earlier, model)
         problem = f"The live version of {model} can't be loaded: {error}"
         return LoadedVersion(stamp, earlier, problem, time.monotonic() + RETRY_SECONDS)
     log.info("serving %s", live.name)
+    log.debug("%s: loaded in %.0f ms, in place of %s", model, 1000 * (time.perf_counter() - begun), replaced)
     return LoadedVersion(stamp, live)
 
 

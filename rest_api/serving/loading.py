@@ -4,7 +4,7 @@ import gc
 import logging
 from contextlib import suppress
 
-from ML.prediction import predictor
+from ML.prediction import loading
 from ML.prediction.predictor import Predictor
 from ML.training import estimators
 from ML.versions import store
@@ -17,7 +17,7 @@ COLLECT_AFTER = 20_000
 
 def load_live(model: str) -> Predictor:
     """Return the predictor of the live version, with its call time measured. Raise Problem if it can't be loaded."""
-    live = predictor.load(model, store.live(model).version).measured()
+    live = loading.load(model, store.live(model).version).measured()
     if estimators.outdated(live.card.source):
         log.warning("ML/src has changed since %s was trained; train it again", live.name)
     return live
@@ -30,7 +30,7 @@ def load_earlier(model: str) -> Predictor | None:
         for card in store.cards(model):
             if card.version < live and card.state == "ready" and not card.held_back:
                 with suppress(Exception):  # the next one may load
-                    earlier = predictor.load(model, card.version).measured()
+                    earlier = loading.load(model, card.version).measured()
                     log.warning("serving %s in its place", earlier.name)
                     return earlier
     return None

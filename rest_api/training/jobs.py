@@ -107,7 +107,7 @@ def _reuse(model: str, data: bytes, target: str) -> Card | None:
     """Return the first loadable version that was trained from the same upload, and make it live unless held back."""
     for card, live in _find_same_uploads(model, data, target):
         try:
-            predictor.load(model, card.version)
+            loading.load(model, card.version)
             if not live and not card.held_back:
                 with store_errors():
                     store.promote(model, card.version)

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from ML.errors import Invalid
 from ML.schema import json_size as json_reader
-from ML.schema.schema import check_names
+from ML.schema.csv_rows import check_names
 from rest_api.protocols.oip import plain_request, tensors
 from rest_api.protocols.oip.binary_data import BinaryData
 from rest_api.protocols.oip.model_signature import PREDICT, PROBABILITIES, SHARES, ModelSignature
