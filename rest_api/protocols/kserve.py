@@ -11,7 +11,7 @@ from ML.config.config import settings
 from ML.errors import Problem
 from ML.prediction.predictor import Predictor
 from ML.schema.json_rows import ParsedRows
-from ML.training import estimators
+from ML.versions import catalog
 from rest_api.answers import platform_fields
 from rest_api.http import bodies, work
 from rest_api.http.responses import Json
@@ -65,7 +65,7 @@ async def alive(request: Request) -> Response:
 @router.get("/v1/models", summary="The models' names")
 async def names() -> dict[str, list[str]]:
     """All models, trained or not."""
-    return {"models": estimators.names()}
+    return {"models": catalog.names()}
 
 
 @router.get("/v1/models/{model}", summary="Whether a model can predict")
@@ -102,7 +102,7 @@ async def predict(request: Request) -> Response:
 @router.hot_post("/v1/models/{model}:explain", include_in_schema=False)
 async def explain(request: Request) -> Response:
     """501, because models have no explanations here; 404 for an unknown model."""
-    model = estimators.check(request.path_params["model"])
+    model = catalog.check(request.path_params["model"])
     raise NotOffered(f"{model} has no explanations; ask /v1/models/{model}:predict for its predictions")
 
 

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from ML.errors import NotReady, Problem
 from ML.prediction.predictor import Predictor
-from ML.training import estimators
-from ML.versions import store
+from ML.versions import catalog, files
 from rest_api.serving.loading import freeze_heap, load_earlier, load_live
 from rest_api.telemetry import counts
 
@@ -55,7 +54,7 @@ class LiveModels:
         """Return the live predictor, loaded first if the pointer has changed. Raise NotFound and NotReady."""
         loaded = self._loaded.get(model)
         if loaded is None:
-            estimators.check(model)
+            catalog.check(model)
         # In a loop, because the pointer may change during the load.
         while loaded is None or loaded.stale(model):
             loaded = await self._load_once(model)
@@ -71,7 +70,7 @@ class LiveModels:
 
         Raise NotFound, and NotReady if the live version can't be loaded, even while an earlier version serves.
         """
-        estimators.check(model)
+        catalog.check(model)
         loaded = self._loaded.get(model)
         if loaded is None or loaded.problem or loaded.stale(model):
             loaded = await self._load_once(model)
@@ -134,4 +133,4 @@ def _stamp(model: str) -> Stamp:
 
 @cache
 def _pointer(model: str) -> str:
-    return str(store.folder(model) / store.POINTER)
+    return str(files.folder(model) / files.POINTER)

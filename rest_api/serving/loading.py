@@ -6,8 +6,7 @@ from contextlib import suppress
 
 from ML.prediction import loading
 from ML.prediction.predictor import Predictor
-from ML.training import estimators
-from ML.versions import store
+from ML.versions import provenance, store
 
 log = logging.getLogger("fast_ml.live")
 
@@ -18,7 +17,7 @@ COLLECT_AFTER = 20_000
 def load_live(model: str) -> Predictor:
     """Return the predictor of the live version, with its call time measured. Raise Problem if it can't be loaded."""
     live = loading.load(model, store.live(model).version).measured()
-    if estimators.outdated(live.card.source):
+    if provenance.outdated(live.card.source):
         log.warning("ML/src has changed since %s was trained; train it again", live.name)
     return live
 

@@ -92,8 +92,8 @@ async def begin(model: str, data: bytes, target: str, force: bool) -> Job:
 
     Raise NotFound, Invalid, TooLarge, StoreUnwritable, and Conflict while another training of the model runs.
     """
-    estimators.check(model)
-    await work.run(max(work.size_of(data), work.INLINE_BYTES + 1), fitting.check, model, data, target)
+    catalog.check(model)
+    await work.run(max(work.size_of(data), work.INLINE_BYTES + 1), read.check, model, data, target)
     if not force and (reused := await asyncio.to_thread(_reuse, model, data, target)):
         return Job(reused, None)
     card, run = await asyncio.to_thread(_start, model, data, target, force)
@@ -110,7 +110,7 @@ def _reuse(model: str, data: bytes, target: str) -> Card | None:
             loading.load(model, card.version)
             if not live and not card.held_back:
                 with store_errors():
-                    store.promote(model, card.version)
+                    publishing.promote(model, card.version)
         except Problem:  # for example, its files were changed: try the next one, or train again
             continue
         return card
@@ -122,7 +122,7 @@ def _find_same_uploads(model: str, data: bytes, target: str) -> list[tuple[Card,
 
     Versions of a sample don't count, because the next sample replaces them, while an uploaded version stays.
     """
-    fingerprint, current = estimators.fingerprint(data, target), store.current(model)
+    fingerprint, current = provenance.fingerprint(data, target), store.current(model)
     same = [
         (card, card.version == current)
         for card in store.cards(model)
@@ -155,7 +155,7 @@ async def _watch(card: Card, run: subprocess.Popen[bytes]) -> Card:
     while (code := run.poll()) is None:
         if (now := time.monotonic()) >= check_at:
             if (bytes_left := memory.bytes_left()) < 0:
-                run.send_signal(process.SHORT)
+                run.send_signal(process.OUT_OF_MEMORY)
             check_at = now + max(bytes_left / BYTES_PER_SECOND, MIN_CHECK_SECONDS)
         await asyncio.sleep(min(POLL_SECONDS, check_at - now))
     # Another worker that checks whether the training is alive may hold its lock at this moment.

@@ -57,7 +57,7 @@ class StaysLoaded(Problem):
 async def index(request: Request) -> list[Index]:
     """All models, or with `{"ready": true}` those that can predict."""
     only_ready = checked(INDEX_REQUEST, await _body(request)).get("ready")
-    models = [await _indexed(request, name) for name in estimators.names()]
+    models = [await _indexed(request, name) for name in catalog.names()]
     return [each for each in models if each.state == "READY" or not only_ready]
 
 
@@ -68,7 +68,7 @@ async def load(request: Request, model: str) -> Loaded:
     Other workers need no call: each loads the live version at its next request. To change which version is live, train
     the model or use `PUT /models/{model}/current`.
     """
-    estimators.check(model)
+    catalog.check(model)
     parameters = checked(LOAD_REQUEST, await _body(request)).get("parameters") or {}
     if options := [name for name, value in parameters.items() if value is not None]:
         message = (
@@ -83,7 +83,7 @@ async def load(request: Request, model: str) -> Loaded:
 @router.post(UNLOAD, summary="Unload a model: refused", status_code=400, response_model=None)
 async def unload(model: str) -> None:
     """Always 400, because only one of the workers would unload it; 404 for an unknown model."""
-    estimators.check(model)
+    catalog.check(model)
     raise StaysLoaded(
         f"{model} stays loaded: an unload would reach only one of the server's workers. To serve another version, "
         f"make it live by PUT /models/{model}/current; to stop serving the model, remove ML/src/{model}.py"

@@ -60,7 +60,7 @@ async def ready(request: Request) -> Ready:
 @router.get("/v2/models", summary="The models' names")
 async def names() -> Names:
     """All models, trained or not."""
-    return Names(models=estimators.names())
+    return Names(models=catalog.names())
 
 
 @router.get("/v2/systemsharedmemory/status", summary="Shared memory: not supported")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from ML.errors import Problem
 from ML.prediction.predictor import Predictor
-from ML.training import estimators
+from ML.versions import catalog
 from rest_api.protocols.oip import live_version
 from rest_api.telemetry import counts as metrics
 from rest_api.telemetry import prometheus
@@ -63,7 +63,7 @@ class Statistics(BaseModel):
 async def of_all(request: Request) -> Statistics:
     """Inferences of each model since the server started, over all workers."""
     live = []
-    for name in estimators.names():
+    for name in catalog.names():
         with suppress(Problem):
             live.append(await live_version.take(request, name, None))
     return await _statistics(*live)
