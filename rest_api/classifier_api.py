@@ -13,9 +13,9 @@ from rest_api.application import create_app
 from rest_api.http import bodies
 from rest_api.http import prefer as prefer_header
 from rest_api.http.routes import BodyRoute, HotRoute
-from rest_api.predictions import answering
+from rest_api.predictions import answering, csv_form, json_body
 from rest_api.training import jobs, views
-from rest_api.training.routes import TrainRoute
+from rest_api.training.routes import TRAIN_FORM, TrainRoute
 
 trainings = APIRouter(route_class=TrainRoute, tags=["CSV"])
 hot = APIRouter(route_class=HotRoute)
@@ -33,7 +33,7 @@ Prefer = Annotated[
     summary="Train a model from a CSV file",
     response_model=Training,
     responses={202: {"model": CardView, "description": "The training is still running; poll the URL in `Location`"}},
-    openapi_extra=answering.TRAIN_FORM,
+    openapi_extra=TRAIN_FORM,
 )
 async def train_model(
     request: Request,
@@ -41,7 +41,7 @@ async def train_model(
     prefer: Prefer = None,
 ) -> Training | Response:
     """Learn the columns, hold rows out, fit, score, save and make the version live, in a process of its own."""
-    form = await answering.read_form(request)
+    form = await csv_form.read_form(request)
     form.require("csv_file", "target_variable")
     data, target = form.file("csv_file"), form.text("target_variable")
     job = await jobs.begin(form.text("model") or settings().default_model, data, target, form.flag("force"))
@@ -62,11 +62,11 @@ async def train_model(
     summary="Predict the rows of a CSV file",
     tags=["CSV"],
     responses={200: {"model": TablePrediction}},
-    openapi_extra=answering.FORM,
+    openapi_extra=csv_form.FORM,
 )
 async def get_prediction(request: Request) -> Response:
     """Return one prediction for each row. Columns may come in any order. If the target is among them, it is scored."""
-    return await answering.of_form(request)
+    return await csv_form.answer(request)
 
 
 @hot.post(
@@ -74,14 +74,14 @@ async def get_prediction(request: Request) -> Response:
     summary="Predict rows with the default model",
     tags=["JSON"],
     responses={200: {"model": Prediction}},
-    openapi_extra=answering.BODY,
+    openapi_extra=json_body.BODY,
 )
 async def predict(request: Request) -> Response:
     """Send rows as objects, or as arrays in the order of the columns.
 
     `"parameters": {"probabilities": true}` adds the probabilities.
     """
-    return await answering.of_json(request, settings().default_model)
+    return await json_body.answer(request, settings().default_model)
 
 
 @hot.post(
@@ -89,11 +89,11 @@ async def predict(request: Request) -> Response:
     summary="Predict rows with a model",
     tags=["JSON"],
     responses={200: {"model": Prediction}},
-    openapi_extra=answering.BODY,
+    openapi_extra=json_body.BODY,
 )
 async def predict_with(request: Request) -> Response:
     """Predict as /predict does, with the named model."""
-    return await answering.of_json(request, request.path_params["model"])
+    return await json_body.answer(request, request.path_params["model"])
 
 
 @models.get("/models", summary="All models with their live versions")

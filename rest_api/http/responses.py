@@ -1,5 +1,7 @@
 """A response whose body is already encoded."""
 
+from collections.abc import Sequence
+
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
@@ -7,11 +9,16 @@ from rest_api.server.extensions import WHOLE
 
 
 class Json(Response):
-    """An encoded JSON body, sent in a single message if the server supports that (WHOLE)."""
+    """An encoded body, JSON by default, sent in a single message if the server supports that (WHOLE)."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(
+        self,
+        body: bytes,
+        content_type: bytes = b"application/json",
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
         self.body, self.status_code, self.background = body, 200, None
-        self.raw_headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        self.raw_headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *headers]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Coroutine, Iterable
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response, params
 from fastapi.routing import APIRoute
@@ -15,6 +15,7 @@ from rest_api.http import bodies
 from rest_api.http.content_types import check_content_type
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 def combined(routers: Iterable[APIRouter]) -> list[BaseRoute]:
@@ -112,3 +113,16 @@ class HotRoute(APIRoute):
             raise TypeError(
                 f"{self.path}: a HotRoute takes `request: Request` and nothing else; a dependency would never run"
             )
+
+
+class Router(APIRouter):
+    """A router for plain routes, by FastAPI's decorators, and hot ones, by `hot_post`."""
+
+    def hot_post(self, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
+        """Return a decorator that adds a POST route as a HotRoute. The options are those of FastAPI's `post`."""
+
+        def add(endpoint: Endpoint) -> Endpoint:
+            self.add_api_route(path, endpoint, methods=["POST"], route_class_override=HotRoute, **options)
+            return endpoint
+
+        return add

@@ -1,4 +1,4 @@
-"""CloudEvents around a prediction, as KServe takes and gives them: in headers (binary) or in the body (structured).
+"""CloudEvents around a prediction, as in KServe: its attributes in headers (binary) or in the body (structured).
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 """
@@ -23,7 +23,7 @@ Mode = Literal["binary", "structured"] | None
 
 
 def mode(headers: Headers) -> Mode:
-    """Return how a request is an event; None for one that is none, or lacks a required header. Raises Invalid."""
+    """Return the mode of an event, or None if the request is no event or lacks a required header. Raise Invalid."""
     if headers.get("content-type", "").partition(";")[0].strip().lower() == TYPE:
         return "structured"
     if any(f"ce-{name}" not in headers for name in REQUIRED):
@@ -33,22 +33,22 @@ def mode(headers: Headers) -> Mode:
 
 
 def data(body: bytes, most_rows: int, width: int) -> Any:
-    """Return the JSON value in a structured event. Raises Invalid and TooLarge."""
+    """Return the JSON value in a structured event. Raise Invalid and TooLarge."""
     event = json_size.read(body, most_rows, width)
     missing = [name for name in REQUIRED if not (isinstance(event, dict) and isinstance(event.get(name), str))]
     if missing:
         message = f"the event lacks {' and '.join(missing)}; a CloudEvent has {', '.join(REQUIRED)}, all of them texts"
         raise Invalid.at("body", missing[0], msg=message, type="event_invalid")
     _check_version(event["specversion"], "body", "specversion")
-    packed = event.get("data_base64")
-    if event.get("data") is not None or packed is None:
+    encoded = event.get("data_base64")
+    if event.get("data") is not None or encoded is None:
         return event.get("data")
     try:
-        unpacked = b64decode(packed, validate=True)
+        decoded = b64decode(encoded, validate=True)
     except (ValueError, TypeError) as error:
         message = f"data_base64 is not base64: {error}"
         raise Invalid.at("body", "data_base64", msg=message, type="event_invalid") from None
-    return json_size.read(unpacked, most_rows, width)
+    return json_size.read(decoded, most_rows, width)
 
 
 def answer(model: str, fields: dict[str, Any], mode: Mode) -> Response:

@@ -1,36 +1,36 @@
-"""A call of the model for several callers: their rows joined, the answer split, and only the guilty one fails."""
+"""One call of a model for several requests: joins their rows, splits the answer, and isolates rows that raise."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
 from ML.prediction.answers import Answer
-from rest_api.serving.job_queue import Batch, Columns, Job, Key
+from rest_api.serving.job import Batch, Columns, Job, Key
 
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """A batch in the prediction thread, and the seconds that it is expected to take."""
+    """A batch in the prediction thread, and its expected duration in seconds."""
 
     key: Key
     batch: Batch
     expected: float
     begun: float = 0.0
-    """0 while it waits for the one before it."""
+    """When it began, in seconds of `time.perf_counter`; 0 while the call before it runs."""
 
     @property
     def rows(self) -> int:
-        """Of all its pieces."""
+        """Number of rows of all pieces."""
         return count(self.batch)
 
 
 def count(batch: Batch) -> int:
-    """The rows of a batch."""
+    """Return the number of rows in a batch."""
     return sum([end - start for _, start, end in batch])
 
 
 def answer(key: Key, batch: Batch) -> list[Answer | Exception]:
-    """The answer of each piece. A batch that raises is halved until only the guilty piece fails."""
+    """Return the answer or exception for each piece. A batch that raises is halved until single pieces raise."""
     predictor, probabilities = key
     try:
         parts = list(map(_rows, batch))
@@ -38,7 +38,7 @@ def answer(key: Key, batch: Batch) -> list[Answer | Exception]:
             parts[0] if len(parts) == 1 else [list(chain.from_iterable(each)) for each in zip(*parts, strict=True)]
         )
         whole = _complete(predictor.predict(predictor.table(columns), probabilities), count(batch))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary: whatever a model raises goes to its caller
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises goes to the caller of these rows
         if len(batch) == 1:
             return [_carried(error)]
         half = len(batch) // 2
@@ -47,7 +47,7 @@ def answer(key: Key, batch: Batch) -> list[Answer | Exception]:
 
 
 def _complete(whole: Answer, rows: int) -> Answer:
-    """Raise RuntimeError unless each row has its prediction and, where asked for, its probabilities."""
+    """Return the answer. Raise RuntimeError unless each row has a prediction and any requested probabilities."""
     counts = {len(whole.predictions), rows if whole.probabilities is None else len(whole.probabilities)}
     if counts != {rows}:
         raise RuntimeError(f"The model answered {counts} rows for {rows}")
@@ -55,7 +55,7 @@ def _complete(whole: Answer, rows: int) -> Answer:
 
 
 def _carried(error: Exception | SystemExit) -> Exception:
-    """What a future can carry: StopIteration would end a coroutine, and SystemExit the worker."""
+    """Return an exception that a future can carry: StopIteration would end a coroutine, SystemExit the worker."""
     if isinstance(error, StopIteration | SystemExit):
         return RuntimeError(f"The model raised {error!r}").with_traceback(error.__traceback__)
     return error

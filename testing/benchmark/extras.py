@@ -113,7 +113,7 @@ def training(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
 def freeze(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
     """Return p99 in ms with gc.freeze() after loading, and in a copy without it, medians of interleaved rounds."""
     case = _case("fast-ml", "row")
-    files = [case.folder / place for place in ("rest_api/serving/live_models.py", "gunicorn/gunicorn-config.py")]
+    files = [case.folder / place for place in ("rest_api/serving/loading.py", "gunicorn/gunicorn-config.py")]
     frozen = [file.read_text() for file in files]
     sources = {"frozen": frozen, "not frozen": [source.replace("gc.freeze()", "pass") for source in frozen]}
     found: dict[str, list[float]] = {name: [] for name in sources}

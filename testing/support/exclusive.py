@@ -52,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if FOLDER not in os.environ:
         os.environ[FOLDER] = folder = tempfile.mkdtemp(prefix="fast-ml-tests-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-        config.add_cleanup(lambda: os.environ.pop(FOLDER))
+        config.add_cleanup(lambda: os.environ.__delitem__(FOLDER))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

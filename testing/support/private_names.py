@@ -71,7 +71,11 @@ def _defined(body: ast.ClassDef) -> frozenset[str]:
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and _is_own(node.value):
             found.add(node.attr)
         elif isinstance(node, ast.Assign) and any(getattr(t, "id", "") == "__slots__" for t in node.targets):
-            found.update(text.value for text in ast.walk(node.value) if isinstance(text, ast.Constant))
+            found.update(
+                text.value
+                for text in ast.walk(node.value)
+                if isinstance(text, ast.Constant) and isinstance(text.value, str)
+            )
     return frozenset(filter(is_private, found))
 
 

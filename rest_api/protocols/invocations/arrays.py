@@ -1,4 +1,4 @@
-"""NumPy's format, as SageMaker's SDK sends and takes arrays by default: application/x-npy. Nothing is ever unpickled.
+"""NumPy's format for arrays, application/x-npy, the default of SageMaker's SDK. Nothing is ever unpickled.
 
 https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
@@ -15,19 +15,19 @@ from ML.errors import Invalid, TooLarge
 from ML.tables.csv_table import check_rows
 
 MAGIC = b"\x93NUMPY"
-SIZES = {1: 2, 2: 4, 3: 4}
-"""Bytes of the header's length, by version of the format."""
-MOST_HEADER = 10_000
-"""Bytes of a header, as in NumPy: it is parsed as Python."""
+LENGTH_BYTES = {1: 2, 2: 4, 3: 4}
+"""Size of the field with the header's length, by version of the format."""
+MAX_HEADER_BYTES = 10_000
+"""Maximum size of a header, as in NumPy, because it is parsed as Python."""
 PLAIN = re.compile(r"[<>|=]?(?:[?biuf]\d{0,2}|[US]\d{1,9})")
-"""Flags, numbers and texts. Objects would be pickled; dates and records are no values of a row."""
-LETTER = 4
-"""Bytes of a letter in NumPy."""
-LAST_LETTER = 0x10FFFF
+"""Dtypes of flags, numbers and texts. Objects would be pickled; a row has no dates or records."""
+CHARACTER_BYTES = 4
+"""Size of a character in a NumPy array."""
+MAX_CODE_POINT = 0x10FFFF
 
 
 class Header(NamedTuple):
-    """What stands before the data."""
+    """The header of an array, and its size in bytes including all before it."""
 
     dtype: "np.dtype[Any]"
     columns_first: bool
@@ -36,9 +36,9 @@ class Header(NamedTuple):
 
 
 def values(body: bytes, width: int, most_rows: int) -> tuple[list[Any], int]:
-    """Return the elements of an array, row after row, and the rows. Raises Invalid and TooLarge, before it allocates.
+    """Return the elements of an array, row after row, and the rows. Raise Invalid and TooLarge before allocating.
 
-    An array of one dimension is a row, or where the model has one column, that column.
+    A one-dimensional array is a row or, if the model has one column, that column.
     """
     header = _header(body)
     rows = _rows(header.shape, width, most_rows)
@@ -54,13 +54,13 @@ def values(body: bytes, width: int, most_rows: int) -> tuple[list[Any], int]:
     return _plain(array), rows
 
 
-def packed(found: Sequence[Any], most: int) -> bytes:
-    """Return predictions as an array: numbers, flags, or texts. Raises TooLarge for texts that would take too much."""
-    array = np.asarray(found) if _alike(found) else None
+def packed(predictions: Sequence[Any], most_bytes: int) -> bytes:
+    """Return predictions as an array of numbers, flags or texts. Raise TooLarge if texts would need too much memory."""
+    array = np.asarray(predictions) if _numeric(predictions) else None
     if array is None or array.dtype.hasobject:
-        texts = ["" if label is None else str(label) for label in found]
+        texts = ["" if label is None else str(label) for label in predictions]
         longest = max(map(len, texts))
-        if LETTER * longest * len(texts) > most:
+        if CHARACTER_BYTES * longest * len(texts) > most_bytes:
             raise TooLarge(
                 f"As an array, {len(texts)} labels of up to {longest} letters take too much; Accept text/csv"
             )
@@ -70,22 +70,22 @@ def packed(found: Sequence[Any], most: int) -> bytes:
     return out.getvalue()
 
 
-def _alike(found: Sequence[Any]) -> bool:
-    """Whether all are flags, or all numbers: texts are measured first."""
-    kinds = set(map(type, found))
+def _numeric(predictions: Sequence[Any]) -> bool:
+    """Return whether all are flags, or all numbers. The size of texts must be checked first."""
+    kinds = set(map(type, predictions))
     return kinds == {bool} or kinds <= {int, float}
 
 
 def _header(body: bytes) -> Header:
-    if body[:6] != MAGIC or len(body) < 8 or body[6] not in SIZES:
+    if body[:6] != MAGIC or len(body) < 8 or body[6] not in LENGTH_BYTES:
         raise _wrong("the body does not begin as a .npy file does; send numpy.save's output, of an array of numbers")
-    start = 8 + SIZES[body[6]]
+    start = 8 + LENGTH_BYTES[body[6]]
     size = int.from_bytes(body[8:start], "little")
-    if len(body) < start + size or size > MOST_HEADER:
+    if len(body) < start + size or size > MAX_HEADER_BYTES:
         raise _wrong(f"its header is said to have {size} bytes")
     try:
-        found = ast.literal_eval(body[start : start + size].decode("utf-8" if body[6] == 3 else "latin-1").strip())
-        descr, columns_first, shape = (found[key] for key in ("descr", "fortran_order", "shape"))
+        header = ast.literal_eval(body[start : start + size].decode("utf-8" if body[6] == 3 else "latin-1").strip())
+        descr, columns_first, shape = (header[key] for key in ("descr", "fortran_order", "shape"))
     except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
         raise _wrong("its header is not that of an array") from None
     if not isinstance(descr, str) or not PLAIN.fullmatch(descr):
@@ -110,12 +110,12 @@ def _rows(shape: tuple[int, ...], width: int, most_rows: int) -> int:
 
 
 def _plain(array: "np.ndarray[Any, Any]") -> list[Any]:
-    """Elements as Python's own: half and long floats become doubles, and bytes texts."""
+    """Return the elements as Python values: all floats as doubles, and bytes as texts."""
     if array.dtype.kind == "f":
         return list(array.astype(np.float64).tolist())
     if array.dtype.kind == "U":
-        letters = array.view(array.dtype.str[0] + "u4")
-        if ((letters > LAST_LETTER) | ((letters >= 0xD800) & (letters < 0xE000))).any():
+        code_points = array.view(array.dtype.str[0] + "u4")
+        if ((code_points > MAX_CODE_POINT) | ((code_points >= 0xD800) & (code_points < 0xE000))).any():
             raise _wrong("its texts have letters that Unicode has not")  # NumPy raises SystemError for some of them
     try:
         return [each.decode() for each in array.tolist()] if array.dtype.kind == "S" else list(array.tolist())

@@ -16,42 +16,42 @@ SPLIT = ("columns", "index", "data")
 
 
 def parse(live: Predictor, body: bytes, forms: Sequence[str] = FORMS, bare: bool = False) -> ParsedRows:
-    """Return the rows of exactly one of the forms, or with `bare` of an array of rows, and what its parameters ask.
+    """Return the rows of exactly one of the forms or, with `bare`, of an array of rows, and the parameters.
 
-    NaN is what pandas' clients send for a missing value. Raises Invalid and TooLarge.
+    Clients with pandas send NaN for a missing value. Raise Invalid and TooLarge.
     """
-    found = json_size.read(body, settings().max_rows, len(live.schema.names))
+    value = json_size.read(body, settings().max_rows, len(live.schema.names))
     nan = b"NaN" in body
-    if bare and isinstance(found, list) and (not found or isinstance(found[0], list | dict)):
-        return asked(live, "rows", _without_nan(found) if nan else found)
-    return of_value(live, found, forms, nan)
+    if bare and isinstance(value, list) and (not value or isinstance(value[0], list | dict)):
+        return convert(live, "rows", _without_nan(value) if nan else value)
+    return of_value(live, value, forms, nan)
 
 
-def of_value(live: Predictor, found: Any, forms: Sequence[str] = FORMS, nan: bool = True) -> ParsedRows:
-    """The same of JSON that is parsed already. Null is as unset; keys of the peers' own are left aside."""
-    given = [name for name in forms if found.get(name) is not None] if isinstance(found, dict) else []
-    if len(given) != 1:
+def of_value(live: Predictor, value: Any, forms: Sequence[str] = FORMS, nan: bool = True) -> ParsedRows:
+    """Return the same from parsed JSON. Null counts as unset, and the platforms' own keys are ignored."""
+    present = [name for name in forms if value.get(name) is not None] if isinstance(value, dict) else []
+    if len(present) != 1:
         which = f"exactly one of {', '.join(forms)}" if len(forms) > 1 else f"the key {forms[0]}"
-        message = f"the body must be an object with {which}; it has {' and '.join(given) or 'none'}"
+        message = f"the body must be an object with {which}; it has {' and '.join(present) or 'none'}"
         raise Invalid.at("body", msg=message, type="form_invalid")
-    form = given[0]
-    rows = _READERS[form](live, form, found[form])
-    found_rows = asked(live, form, _without_nan(rows) if nan else rows)
-    return ParsedRows(found_rows.columns, found_rows.rows, _probabilities(found), found_rows.unused)
+    form = present[0]
+    rows = _READERS[form](live, form, value[form])
+    parsed = convert(live, form, _without_nan(rows) if nan else rows)
+    return ParsedRows(parsed.columns, parsed.rows, _probabilities(value), parsed.unused)
 
 
-def asked(live: Predictor, form: str, rows: Any) -> ParsedRows:
-    """Rows that are Python values, checked and converted. Raises Invalid, which calls them by the form's name."""
+def convert(live: Predictor, form: str, rows: Any) -> ParsedRows:
+    """Check and convert rows of Python values. Raise Invalid, with the name of the form in its messages."""
     try:
-        return live.instances.of_rows(_of_features(live, rows), settings().max_rows)
+        return live.instances.of_rows(_without_features(live, rows), settings().max_rows)
     except Invalid as error:
         for one in error.errors:
             one["msg"] = one["msg"].replace("instances", form, 1) if "instances" in one["loc"][:2] else one["msg"]
         raise
 
 
-def _of_features(live: Predictor, rows: Any) -> Any:
-    """Rows as SageMaker's built-in algorithms take them, `{"features": [...]}`, as arrays.
+def _without_features(live: Predictor, rows: Any) -> Any:
+    """Return the arrays in rows of the form `{"features": [...]}`, which SageMaker's built-in algorithms take.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-inference.html
     """
@@ -62,27 +62,27 @@ def _of_features(live: Predictor, rows: Any) -> Any:
     return [row[FEATURES] for row in rows]
 
 
-def _split(live: Predictor, form: str, found: Any) -> Any:
-    """pandas' `to_dict(orient="split")`; columns that have only numbers for names are in the model's order."""
-    data = found.get("data") if isinstance(found, dict) else None
-    columns = found.get("columns") if isinstance(found, dict) else None
+def _split(live: Predictor, form: str, value: Any) -> Any:
+    """Read the output of pandas' `to_dict(orient="split")`. Columns with numbers as names are in the model's order."""
+    data = value.get("data") if isinstance(value, dict) else None
+    columns = value.get("columns") if isinstance(value, dict) else None
     if not isinstance(data, list) or not isinstance(columns, list | None):
         raise Invalid.at(
             "body", form, type="form_invalid", msg=f"{form} is an object with columns and data, both lists"
         )
-    _check_index(form, found, len(data))
+    _check_index(form, value, len(data))
     names = live.schema.names
     if columns is None or columns == names or columns == list(range(len(names))):
         return data
     return _named(form, columns, data)
 
 
-def _check_index(form: str, found: dict[str, Any], rows: int) -> None:
-    """Raises Invalid for an index of another length than the data, and for what pandas has not in this form."""
-    if unknown := [name for name in found if name not in SPLIT]:
+def _check_index(form: str, value: dict[str, Any], rows: int) -> None:
+    """Raise Invalid if the index and the data differ in length, and for keys that pandas doesn't write in this form."""
+    if unknown := [name for name in value if name not in SPLIT]:
         message = f"{form}: {unknown[0][:100]} is not known; there are {', '.join(SPLIT)}"
         raise Invalid.at("body", form, unknown[0], type="extra_forbidden", msg=message)
-    index = found.get("index")
+    index = value.get("index")
     if index is not None and (not isinstance(index, list) or len(index) != rows):
         count = len(index) if isinstance(index, list) else "no list of"
         message = f"{form}: the index has {count} labels, and the data {rows} rows; send one for each, or no index"
@@ -90,7 +90,7 @@ def _check_index(form: str, found: dict[str, Any], rows: int) -> None:
 
 
 def _named(form: str, columns: list[Any], data: list[Any]) -> list[dict[str, Any]]:
-    """Rows as objects."""
+    """Return the rows as objects. Raise Invalid."""
     wrong = [name for name in columns if not isinstance(name, str)]
     if wrong or len(set(columns)) < len(columns):
         problem = f"{str(wrong[0])[:100]} is no text" if wrong else "one is there twice"
@@ -102,28 +102,28 @@ def _named(form: str, columns: list[Any], data: list[Any]) -> list[dict[str, Any
     return [dict(zip(columns, values, strict=True)) for values in data]
 
 
-def _inputs(live: Predictor, form: str, found: Any) -> Any:
-    """Rows, or a list of values for each column."""
-    if not isinstance(found, dict):
-        return found
-    parts = [values if isinstance(values, list) else [values] for values in found.values()]
+def _inputs(live: Predictor, form: str, value: Any) -> Any:
+    """Read rows, or an object with a list of values for each column."""
+    if not isinstance(value, dict):
+        return value
+    parts = [values if isinstance(values, list) else [values] for values in value.values()]
     if len(set(map(len, parts))) > 1:
-        lengths = ", ".join(f"{name[:100]} {len(part)}" for name, part in zip(list(found)[:20], parts, strict=False))
+        lengths = ", ".join(f"{name[:100]} {len(part)}" for name, part in zip(list(value)[:20], parts, strict=False))
         message = f"{form}: the columns have different numbers of values: {lengths}"
         raise Invalid.at("body", form, type="ragged_row", msg=message)
-    return _named(form, list(found), list(map(list, zip(*parts, strict=True))))
+    return _named(form, list(value), list(map(list, zip(*parts, strict=True))))
 
 
 _READERS: dict[str, Callable[[Predictor, str, Any], Any]] = {
     "dataframe_split": _split,
-    "dataframe_records": lambda live, form, found: found,
+    "dataframe_records": lambda live, form, value: value,
     "instances": _inputs,
     "inputs": _inputs,
 }
 
 
 def _without_nan(rows: Any) -> Any:
-    """NaN as null."""
+    """Return the rows with null for NaN."""
     if not isinstance(rows, list):
         return rows
     return [
@@ -136,10 +136,10 @@ def _without_nan(rows: Any) -> Any:
     ]
 
 
-def _probabilities(found: dict[str, Any]) -> bool:
-    """Whether the parameters ask for them. Others are the caller's own, or another model's. Raises Invalid."""
+def _probabilities(value: dict[str, Any]) -> bool:
+    """Return whether the parameters request probabilities. Other parameters are ignored. Raise Invalid."""
     for name in PARAMETERS:
-        options = found.get(name)
+        options = value.get(name)
         wanted = options.get("probabilities") if isinstance(options, dict) else options
         if wanted is not None:
             if not isinstance(wanted, bool) or not isinstance(options, dict):

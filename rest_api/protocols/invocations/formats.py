@@ -1,4 +1,4 @@
-"""The bodies of /invocations as rows: JSON, JSON Lines, CSV and NumPy's; and predictions in the same four."""
+"""The four formats of /invocations, for rows and for predictions: JSON, JSON Lines, CSV and NumPy arrays."""
 
 import csv
 import io
@@ -18,24 +18,24 @@ from ML.tables.csv_table import check_rows
 from ML.versions.card import Card
 from rest_api.answers import platform_fields
 from rest_api.protocols.invocations import arrays, dataframes
-from rest_api.protocols.oip import contract
+from rest_api.protocols.oip import model_signature
 
 JSON, LINES, CSV, NPY = "application/json", "application/jsonlines", "text/csv", "application/x-npy"
 KINDS = {JSON: JSON, CSV: CSV, NPY: NPY, LINES: LINES, **dict.fromkeys(
     ("application/x-jsonlines", "application/jsonl", "application/x-jsonl", "application/x-ndjson"), LINES
 )}  # fmt: skip
-"""Their names: JSON Lines has no registered one."""
+"""The accepted media types of each format. JSON Lines has no registered one."""
 
 
 class Rows(NamedTuple):
-    """What was asked, and what kind of answer that wants where no Accept header says it."""
+    """Parsed rows, and the format of the answer unless the Accept header names another."""
 
-    asked: ParsedRows
+    parsed: ParsedRows
     answer: str
 
 
 def of_csv(live: Predictor, body: bytes, header: bool | None) -> Rows:
-    """Rows without a header are SageMaker's, which wants lines back; with one they are MLflow's, which wants JSON."""
+    """Parse CSV. SageMaker sends no header and expects CSV; MLflow sends one and expects JSON."""
     names, target = live.schema.names, live.target.name
     table, named = headerless.read(body, names, target, settings().max_body_bytes, header)
     columns, _ = csv_rows.from_table(live.schema, table, target, settings().max_rows)
@@ -44,26 +44,26 @@ def of_csv(live: Predictor, body: bytes, header: bool | None) -> Rows:
 
 
 def of_lines(live: Predictor, body: bytes, header: bool | None = None) -> Rows:
-    """A row a line, as an object or an array."""
+    """Parse JSON Lines: one row per line, as an object or an array."""
     json_size.check_size(body, settings().max_rows, len(live.schema.names))
     check_rows(body.count(b"\n") - 1, settings().max_rows)
     lines = [(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
-    return Rows(dataframes.asked(live, "row", [_line(*each) for each in lines]), LINES)
+    return Rows(dataframes.convert(live, "row", [_line(*each) for each in lines]), LINES)
 
 
 def of_json(live: Predictor, body: bytes, header: bool | None = None) -> Rows:
-    """MLflow's four forms, one of which is everybody's `instances`; or an array of rows, as SageMaker's SDK has it."""
+    """Parse JSON: one of MLflow's four forms, or an array of rows, which SageMaker's SDK sends."""
     return Rows(dataframes.parse(live, body, bare=True), JSON)
 
 
 def of_npy(live: Predictor, body: bytes, header: bool | None = None) -> Rows:
-    """An array, its columns in the model's order."""
-    found, rows = arrays.values(body, len(live.schema.names), settings().max_rows)
-    return Rows(ParsedRows(contract.of(live).columns.matrix(found), rows, False, []), JSON)
+    """Parse a NumPy array, its columns in the order of the model."""
+    flat, rows = arrays.values(body, len(live.schema.names), settings().max_rows)
+    return Rows(ParsedRows(model_signature.of(live).columns.matrix(flat), rows, False, []), JSON)
 
 
 def render(kind: str, card: Card, answer: Answer, unused: list[str]) -> Response:
-    """Predictions as JSON; one a line, as an object or as a CSV cell, with the probabilities beside it; as an array."""
+    """Return predictions as JSON, JSON Lines, CSV or an array. All but the array include any probabilities."""
     if KINDS[kind] == JSON:
         body = to_json(platform_fields(card, answer, unused), inf_nan_mode="null")
     elif KINDS[kind] == LINES:
@@ -94,7 +94,7 @@ def _csv(answer: Answer) -> bytes:
 
 
 def _cell(label: Any) -> Any:
-    """As the table of cells has it: true and false; empty for none and NaN."""
+    """Return a CSV cell: `true` or `false` for a flag, empty for None and NaN."""
     if isinstance(label, bool):
         return str(label).lower()
     return "" if label is None or label != label else label

@@ -1,4 +1,4 @@
-"""The routes that SageMaker and MLflow have in common: /invocations takes and gives JSON, its lines, CSV and arrays."""
+"""The routes that SageMaker and MLflow share: /ping, and /invocations with JSON, JSON Lines, CSV and NumPy arrays."""
 
 from typing import Any
 
@@ -65,13 +65,13 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 
 
 class NotAcceptable(Problem):
-    """The caller takes no kind of answer that there is."""
+    """The client accepts none of the formats."""
 
     status = 406
 
 
 async def ping(request: Request) -> Response:
-    """200 when the default model can answer, else 503."""
+    """200 if the default model can predict, otherwise 503."""
     await answering.ready(request)
     return Response()
 
@@ -79,8 +79,8 @@ async def ping(request: Request) -> Response:
 async def invoke(request: Request) -> Response:
     """Rows of the default model, as JSON, JSON Lines, CSV with a header or without, or a NumPy array.
 
-    The answer has the type of the `Accept` header; without one it is JSON, but lines for JSON Lines and CSV without a
-    header.
+    The answer has the type of the `Accept` header. Without one it is JSON, or JSON Lines or CSV for rows in JSON Lines
+    or in CSV without a header.
     """
     live = await answering.take(request, settings().default_model)
     request.app.batches.check(live)
@@ -88,29 +88,29 @@ async def invoke(request: Request) -> Response:
     accept = ",".join(request.headers.getlist("accept"))
     accepted(accept, formats.JSON)
     body = await bodies.read(request)
-    asked, usual = await work.run(work.size_of(body), READERS[kind], live, body, header)
+    parsed, usual = await work.run(work.size_of(body), READERS[kind], live, body, header)
     wanted = accepted(accept, usual)
-    if asked.probabilities and wanted == formats.NPY:
+    if parsed.probabilities and wanted == formats.NPY:
         raise NotAcceptable(f"{wanted} has no place for probabilities beside predictions; Accept {formats.JSON}")
-    answer = await answering.predict(request, live, asked.columns, asked.rows, asked.probabilities)
-    return await work.run(16 * asked.rows, formats.render, wanted, live.card, answer, asked.unused)
+    answer = await answering.predict(request, live, parsed.columns, parsed.rows, parsed.probabilities)
+    return await work.run(16 * parsed.rows, formats.render, wanted, live.card, answer, parsed.unused)
 
 
 def _content_type(request: Request) -> tuple[str, bool | None]:
-    """The kind of the body, and whether a CSV is said to have a header (RFC 4180). Raises WrongContentType."""
+    """Return the format of the body, and whether a CSV says it has a header (RFC 4180). Raise WrongContentType."""
     sent = request.headers.get("content-type", "")
     name, *rest = (part.strip().lower() for part in sent.split(";"))
     options = dict(part.partition("=")[::2] for part in rest)
     kinds = f"{', '.join(READERS)}, in UTF-8"
     if name not in formats.KINDS or options.get("charset", "utf-8").strip('"') not in ("utf-8", "utf8", "us-ascii"):
-        said = sent or "a body without a type"
-        raise WrongContentType(f"{request.url.path} takes {kinds}, not {said}; set the Content-Type header")
+        shown = sent or "a body without a type"
+        raise WrongContentType(f"{request.url.path} takes {kinds}, not {shown}; set the Content-Type header")
     return formats.KINDS[name], {"present": True, "absent": False}.get(options.get("header", ""))
 
 
 def accepted(header: str, usual: str) -> str:
-    """The type of the answer that an Accept header (RFC 9110) prefers. Raises NotAcceptable."""
-    for name in _wishes(header or "*/*"):
+    """Return the type of answer that an Accept header (RFC 9110) prefers. Raise NotAcceptable."""
+    for name in _by_preference(header or "*/*"):
         if name == "*/*" or (name.endswith("/*") and usual.startswith(name[:-1])):
             return usual
         if name in formats.KINDS:
@@ -120,14 +120,14 @@ def accepted(header: str, usual: str) -> str:
     raise NotAcceptable(f"There is no answer of type {header[:200]}; Accept {', '.join(READERS)}")
 
 
-def _wishes(header: str) -> list[str]:
-    """The types in an Accept header, the most wanted first."""
-    found = []
+def _by_preference(header: str) -> list[str]:
+    """Return the types in an Accept header, the preferred first."""
+    ranges = []
     for part in filter(None, map(str.strip, header.lower().split(","))):
         name, *options = map(str.strip, part.split(";"))
         weight = next((option[2:] for option in options if option.startswith("q=")), "1")
         try:
-            found.append((float(weight), name))
+            ranges.append((float(weight), name))
         except ValueError:
-            found.append((1.0, name))
-    return [name for weight, name in sorted(found, key=lambda wish: -wish[0]) if weight > 0]
+            ranges.append((1.0, name))
+    return [name for weight, name in sorted(ranges, key=lambda weighted: -weighted[0]) if weight > 0]

@@ -1,4 +1,4 @@
-"""The bodies of the Open Inference Protocol, as /docs shows them."""
+"""The bodies of the Open Inference Protocol in OpenAPI."""
 
 from typing import Any, get_args
 
@@ -8,7 +8,7 @@ from rest_api.protocols.oip.tensors import Datatype
 
 
 class Error(BaseModel):
-    """What is wrong."""
+    """The body of an error."""
 
     error: str
 
@@ -28,13 +28,13 @@ class Live(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether the server can answer."""
+    """Whether the server can predict."""
 
     ready: bool
 
 
 class ModelReady(BaseModel):
-    """Whether a model can answer."""
+    """Whether a model can predict."""
 
     name: str
     ready: bool
@@ -59,7 +59,7 @@ class TensorMetadata(BaseModel):
 
 
 class Metadata(BaseModel):
-    """What a model takes and gives."""
+    """Inputs and outputs of a model."""
 
     model_config = ConfigDict(json_schema_mode_override="serialization")
 
@@ -71,7 +71,7 @@ class Metadata(BaseModel):
 
 
 class TensorAnswer(BaseModel):
-    """An output: its data here, or behind the JSON in as many bytes as `parameters.binary_data_size` says."""
+    """An output. Its data is here or, in `parameters.binary_data_size` bytes, behind the JSON."""
 
     name: str
     shape: list[int]
@@ -94,11 +94,11 @@ _TENSOR = {
     "type": "object",
     "required": ["name", "shape", "datatype"],
     "properties": {
-        "name": {"type": "string", "description": "A column's, or any for a matrix of all columns"},
+        "name": {"type": "string", "description": "The name of a column, or any name for a matrix of all columns"},
         "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "maxItems": 2},
         "datatype": {"enum": list(get_args(Datatype))},
         "parameters": _PARAMETERS,
-        "data": {"type": "array", "description": "Flat, or nested as the shape; null where a value is missing"},
+        "data": {"type": "array", "description": "Flat, or nested like the shape; null for a missing value"},
     },
 }
 _OUTPUT = {

@@ -19,7 +19,7 @@ from ML.errors import Invalid, TooLarge
 Datatype = Literal["BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
                    "FP16", "BF16", "FP32", "FP64", "BYTES"]  # fmt: skip
 
-# Of one element, as numpy writes it. numpy has no BF16: it is the upper half of an FP32.
+# NumPy's dtype of one element. NumPy has no BF16, which is the upper half of an FP32.
 LAYOUT = {"BOOL": "?", "UINT8": "<u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8", "INT8": "<i1",
           "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "FP16": "<f2", "BF16": "<u2", "FP32": "<f4",
           "FP64": "<f8"}  # fmt: skip
@@ -29,7 +29,7 @@ _LENGTH = struct.Struct("<I")
 
 @with_config(ConfigDict(strict=True))
 class Tensor(TypedDict):
-    """An input: its data here, or, where `parameters.binary_data_size` says so, behind the JSON."""
+    """An input. Its data is here, or behind the JSON if `parameters.binary_data_size` is set."""
 
     name: str
     shape: list[Annotated[int, Field(ge=0, lt=2**63)]]
@@ -39,12 +39,12 @@ class Tensor(TypedDict):
 
 
 def wrong(tensor: str, message: str, value: Any = None) -> Invalid:
-    """What is wrong with a tensor."""
+    """Return an Invalid that names the tensor and the problem."""
     return Invalid.at("body", "inputs", tensor, msg=f"{tensor}: {message}", type="tensor_invalid", input=value)
 
 
 def dimensions(tensor: Tensor, most_rows: int) -> tuple[int, int]:
-    """Rows and values in each. Raises Invalid for a shape that has not one or two dimensions, and TooLarge."""
+    """Return the numbers of rows and columns. Raise TooLarge, and Invalid unless there are 1 or 2 dimensions."""
     shape = tensor["shape"]
     if len(shape) not in (1, 2):
         raise wrong(tensor["name"], f"the shape {shape[:8]} is neither [rows] nor [rows, columns]", shape)
@@ -57,24 +57,24 @@ def dimensions(tensor: Tensor, most_rows: int) -> tuple[int, int]:
 
 
 def values(tensor: Tensor, rows: int, width: int, raw: memoryview | None) -> list[Any]:
-    """The elements, row after row: floats, ints, bools or strings, NaN or None where one is missing. Raises Invalid."""
-    found = _of_bytes(tensor, rows * width, raw) if raw is not None else _of_json(tensor, rows, width)
-    packed = (tensor.get("parameters") or {}).get("content_type") == "base64"
-    return _from_base64(tensor, found) if packed else found
+    """Return the elements, row by row: floats, ints, bools or strings; NaN or None if missing. Raise Invalid."""
+    flat = _of_bytes(tensor, rows * width, raw) if raw is not None else _of_json(tensor, rows, width)
+    is_base64 = (tensor.get("parameters") or {}).get("content_type") == "base64"
+    return _from_base64(tensor, flat) if is_base64 else flat
 
 
-def _from_base64(tensor: Tensor, packed: list[Any]) -> list[str | None]:
-    """Texts that a client of MLServer sends as base64: `"content_type": "base64"`."""
+def _from_base64(tensor: Tensor, encoded: list[Any]) -> list[str | None]:
+    """Return the decoded texts. MLServer's clients send them with `"content_type": "base64"`."""
     name = tensor["name"]
     if tensor["datatype"] != "BYTES":
         raise wrong(name, f"base64 is for BYTES, and the datatype is {tensor['datatype']}; leave the content type out")
-    found: list[str | None] = []
-    for text in packed:
+    texts: list[str | None] = []
+    for text in encoded:
         try:
-            found.append(None if text is None else b64decode(text, validate=True).decode())
+            texts.append(None if text is None else b64decode(text, validate=True).decode())
         except ValueError:
-            raise wrong(name, f"element {len(found) + 1} is not a text in base64", text) from None
-    return found
+            raise wrong(name, f"element {len(texts) + 1} is not a text in base64", text) from None
+    return texts
 
 
 def _of_json(tensor: Tensor, rows: int, width: int) -> list[Any]:
@@ -85,7 +85,7 @@ def _of_json(tensor: Tensor, rows: int, width: int) -> list[Any]:
     if not kinds <= _allowed(name, datatype):
         place = next(i for i, value in enumerate(flat) if type(value) not in _allowed(name, datatype))
         raise wrong(name, f"element {place + 1} is no {datatype} in JSON", flat[place])
-    return flat if datatype in ("FP64", "BYTES") else _held(name, datatype, flat)
+    return flat if datatype in ("FP64", "BYTES") else _rounded(name, datatype, flat)
 
 
 def _allowed(name: str, datatype: str) -> frozenset[Any]:
@@ -106,22 +106,22 @@ _JSON: dict[str, frozenset[Any]] = {name: _INT for name in LAYOUT if "INT" in na
 }
 
 
-def _held(name: str, datatype: str, flat: list[Any]) -> list[Any]:
-    """The values as the datatype holds them, so that JSON says what the bytes would. Raises Invalid for others."""
-    known = [value for value in flat if value is not None]
+def _rounded(name: str, datatype: str, flat: list[Any]) -> list[Any]:
+    """Return the values as the datatype stores them, equal to binary data. Raise Invalid if one doesn't fit."""
+    present = [value for value in flat if value is not None]
     try:
         with np.errstate(over="ignore"):
-            held = np.array(known, dtype=LAYOUT[datatype]).tolist()
+            stored = np.array(present, dtype=LAYOUT[datatype]).tolist()
     except OverflowError:
-        held = []
-    if len(held) != len(known) or (datatype != "FP32" and held != known):
+        stored = []
+    if len(stored) != len(present) or (datatype != "FP32" and stored != present):
         raise wrong(name, f"the data has a value that {datatype} does not hold")
-    following = iter(held)
+    following = iter(stored)
     return [None if value is None else next(following) for value in flat]
 
 
 def _flat(tensor: Tensor, rows: int, width: int) -> list[Any]:
-    """The data without its nesting, which must be that of the shape where there is one."""
+    """Return the data without its nesting. Raise Invalid if it is nested in another way than the shape."""
     data = tensor.get("data")
     if data is None:
         raise wrong(tensor["name"], "there is no data; send it here, or say its binary_data_size in the parameters")
@@ -143,35 +143,35 @@ def _of_bytes(tensor: Tensor, count: int, raw: memoryview) -> list[Any]:
     if len(raw) != count * layout.itemsize:
         size = count * layout.itemsize
         raise wrong(name, f"{count} elements of {datatype} have {size} bytes, and binary_data_size is {len(raw)}")
-    found = np.frombuffer(raw, layout)
-    if datatype == "BOOL" and found.view("u1").max(initial=0) > 1:
+    array = np.frombuffer(raw, layout)
+    if datatype == "BOOL" and array.view("u1").max(initial=0) > 1:
         raise wrong(name, "a byte of a BOOL is 0 or 1")
     if datatype == "BF16":
-        found = (found.astype("<u4") << 16).view("<f4")
-    return list(found.tolist())
+        array = (array.astype("<u4") << 16).view("<f4")
+    return list(array.tolist())
 
 
 def _strings(name: str, count: int, raw: memoryview) -> list[str]:
-    """Each is its length in four bytes, and then itself, in UTF-8."""
-    found: list[str] = []
+    """Return the strings: each is its length in four bytes, followed by UTF-8."""
+    strings: list[str] = []
     place, size = 0, len(raw)
-    while place < size and len(found) < count:
+    while place < size and len(strings) < count:
         length = _LENGTH.unpack_from(raw, place)[0] if place + 4 <= size else size
         first, place = place + 4, place + 4 + length
         if place > size:
-            raise wrong(name, f"string {len(found) + 1} ends after the tensor's {size} bytes")
+            raise wrong(name, f"string {len(strings) + 1} ends after the tensor's {size} bytes")
         try:
-            found.append(str(raw[first:place], "utf-8"))
+            strings.append(str(raw[first:place], "utf-8"))
         except UnicodeDecodeError as error:
-            raise wrong(name, f"row {len(found) + 1} is not UTF-8: {error.reason}") from None
-    if place != size or len(found) != count:
+            raise wrong(name, f"row {len(strings) + 1} is not UTF-8: {error.reason}") from None
+    if place != size or len(strings) != count:
         rest = size - place
-        raise wrong(name, f"{count} strings are expected; there are {len(found)}, and {rest} bytes more")
-    return found
+        raise wrong(name, f"{count} strings are expected; there are {len(strings)}, and {rest} bytes more")
+    return strings
 
 
 def encode(datatype: str, flat: Sequence[Any]) -> bytes:
-    """An output's elements as bytes. Raises ValueError, TypeError or OverflowError where the model answered others."""
+    """Return an output as bytes. Raise ValueError, TypeError or OverflowError if values don't fit the datatype."""
     if datatype != "BYTES":
         return np.asarray(flat, dtype=LAYOUT[datatype]).tobytes()
     texts = [str(value).encode() for value in flat]

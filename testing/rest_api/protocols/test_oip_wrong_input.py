@@ -45,7 +45,7 @@ WRONG = {
     "other numbers of rows": (
         {"inputs": columns(petal_width={"shape": [2], "data": [1, 2]})}, "petal_width: it has 2 rows"),
     "an unknown output": ({"inputs": [MATRIX], "outputs": [{"name": "y"}]}, "y is not an output"),
-    "an output twice": ({"inputs": [MATRIX], "outputs": [{"name": "predict"}] * 2}, "asked for twice"),
+    "an output twice": ({"inputs": [MATRIX], "outputs": [{"name": "predict"}] * 2}, "requested twice"),
     "a word for a flag": ({"inputs": [MATRIX], "parameters": {"binary_data_output": "yes"}}, "must be true or false"),
     "a number for an id": ({"inputs": [MATRIX], "id": 42}, "id: "),
     "classification": (

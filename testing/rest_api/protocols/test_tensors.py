@@ -16,7 +16,7 @@ from ML.errors import Problem
 from ML.schema import cells
 from ML.schema.schema import Column, Schema
 from rest_api.protocols.oip import infer_request, tensors
-from rest_api.protocols.oip.contract import ModelSignature
+from rest_api.protocols.oip.model_signature import ModelSignature
 from rest_api.protocols.oip.tensors import LAYOUT
 
 MIXED = Schema(

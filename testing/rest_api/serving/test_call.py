@@ -13,7 +13,7 @@ from server import eventually
 
 from ML.config.config import settings
 from ML.prediction.predictor import Predictor
-from rest_api.serving import batches as batching
+from rest_api.serving import call_runner
 from rest_api.serving.batches import Batches
 
 
@@ -121,7 +121,7 @@ def test_callers_that_do_not_fill_a_batch_wait_until_the_current_call_ends(echo:
 
 
 def test_a_model_that_was_slow_once_comes_back_to_the_loop(echo: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "LONG", 5)
+    monkeypatch.setattr(call_runner, "SLOW_FACTOR", 5)
     quick = replace(echo, quick_rows=1000)
 
     async def on_the_loop(batches: Batches, x: float) -> bool:

@@ -1,4 +1,4 @@
-"""What a model takes and gives, in the words of the Open Inference Protocol."""
+"""The signature of a model, its inputs and outputs, in the terms of the Open Inference Protocol."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +13,7 @@ from ML.schema.schema import Schema
 
 PREDICT, PROBABILITIES = "predict", "probabilities"
 SHARES = (PROBABILITIES, "predict_proba")
-"""Names of the probabilities: ours, and that of MLServer's scikit-learn runtime, whose callers keep their requests."""
+"""Accepted names of the probabilities. The second is that of MLServer's scikit-learn runtime, for its clients."""
 PLATFORM = "sklearn"
 
 INPUTS = {"number": "FP64", "flag": "BOOL", "date": "BYTES", "text": "BYTES"}
@@ -22,59 +22,59 @@ OUTPUTS = {"integer": "INT64", "number": "FP64", "boolean": "BOOL", "string": "B
 
 @dataclass(frozen=True, eq=False)
 class ModelSignature:
-    """That of one version."""
+    """The signature of one version."""
 
     name: str
     version: str
     schema: Schema
     datatype: str
-    """Of the predictions."""
+    """The datatype of the predictions."""
     classes: tuple[Any, ...] | None
-    """In the order of the probabilities; None where there are none."""
+    """In the order of the probabilities; None if the model has no probabilities."""
 
     @cached_property
     def columns(self) -> ColumnValidator:
-        """Checks and converts the inputs; made with the first, as it takes milliseconds."""
+        """Checks and converts the inputs. Created with the first request, because that takes milliseconds."""
         return ColumnValidator(self.schema)
 
     @cached_property
     def names(self) -> list[str]:
-        """The columns'."""
+        """The names of the columns."""
         return self.schema.names
 
     @cached_property
     def head(self) -> bytes:
-        """How each answer begins."""
+        """The beginning of every response."""
         return b'{"model_name":%s,"model_version":"%s",' % (to_json(self.name), self.version.encode())
 
     @cached_property
-    def alone(self) -> bytes:
-        """An answer that has the predictions alone, in JSON: the id, the rows and the predictions are to be put in."""
+    def json_predictions(self) -> bytes:
+        """A response with predictions only, in JSON: a template for the id, the number of rows and the predictions."""
         output = b'{"name":"predict","shape":[%%d],"datatype":"%s","data":%%s}' % self.datatype.encode()
         return self.head + b'%s"outputs":[' + output + b"]}"
 
     @cached_property
     def labels(self) -> str:
-        """The classes as JSON: the protocol's parameters hold no list."""
+        """The classes as a JSON text, because parameters of the protocol can't be lists."""
         return to_json(self.classes or ()).decode()
 
     @property
     def inputs(self) -> list[dict[str, Any]]:
-        """One for each column; a matrix of all of them, in this order, is taken too."""
+        """One input for each column. A matrix of all columns in this order is accepted too."""
         return [{"name": c.name, "datatype": INPUTS[c.kind], "shape": [-1]} for c in self.schema.columns]
 
     @property
     def outputs(self) -> list[dict[str, Any]]:
-        """The predictions, and the probabilities where the model has some."""
-        found: list[dict[str, Any]] = [{"name": PREDICT, "datatype": self.datatype, "shape": [-1]}]
+        """The predictions, and the probabilities if the model has them."""
+        outputs: list[dict[str, Any]] = [{"name": PREDICT, "datatype": self.datatype, "shape": [-1]}]
         if self.classes is not None:
-            shape, told = [-1, len(self.classes)], {"classes": self.labels}
-            found.append({"name": PROBABILITIES, "datatype": "FP64", "shape": shape, "parameters": told})
-        return found
+            shape, parameters = [-1, len(self.classes)], {"classes": self.labels}
+            outputs.append({"name": PROBABILITIES, "datatype": "FP64", "shape": shape, "parameters": parameters})
+        return outputs
 
     @property
     def config(self) -> dict[str, Any]:
-        """The little of Triton's model configuration that there is: no batch dimension beside those of the shapes."""
+        """A minimal Triton model configuration. The shapes include the rows, so there is no batch dimension."""
         tensors = {
             key: [{"name": t["name"], "data_type": f"TYPE_{_triton(t['datatype'])}", "dims": t["shape"]} for t in each]
             for key, each in (("input", self.inputs), ("output", self.outputs))
@@ -86,16 +86,16 @@ def _triton(datatype: str) -> str:
     return "STRING" if datatype == "BYTES" else datatype
 
 
-_contracts: WeakKeyDictionary[Predictor, ModelSignature] = WeakKeyDictionary()
+_signatures: WeakKeyDictionary[Predictor, ModelSignature] = WeakKeyDictionary()
 
 
 def of(live: Predictor) -> ModelSignature:
-    """The contract of a version, made once."""
-    found = _contracts.get(live)
-    if found is None:
+    """Return the signature of a version, created once."""
+    signature = _signatures.get(live)
+    if signature is None:
         target = live.target
         datatype = "FP64" if target.task == "regression" else OUTPUTS[target.type]
         classes = (target.classes or ()) if live.card.probabilities else None
-        found = ModelSignature(live.card.model, str(live.card.version), live.schema, datatype, classes)
-        _contracts[live] = found
-    return found
+        signature = ModelSignature(live.card.model, str(live.card.version), live.schema, datatype, classes)
+        _signatures[live] = signature
+    return signature

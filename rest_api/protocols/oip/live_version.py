@@ -1,4 +1,4 @@
-"""The live version of a model, as a path of the Open Inference Protocol names it."""
+"""The live version of a model, for paths of the Open Inference Protocol that may name a version."""
 
 from fastapi import Request
 
@@ -8,7 +8,7 @@ from rest_api.predictions import answering
 
 
 async def take(request: Request, model: str, version: str | None) -> Predictor:
-    """Return the live predictor. Raises NotFound for another version: others would take memory."""
+    """Return the live predictor. Raise NotFound for any other version: only the live one is in memory."""
     live = await answering.take(request, model)
     if version is not None and version != str(live.card.version):
         raise NotFound(f"Version {version[:40]} of {model} is not live; version {live.card.version} is")

@@ -1,4 +1,4 @@
-"""`{"instances": [...]}` as KServe and Vertex AI have it: null is unset, and the peers' own keys are left aside."""
+"""`{"instances": [...]}` for KServe V1 and Vertex AI: null counts as unset, and the platforms' own keys are ignored."""
 
 from collections.abc import Sequence
 
@@ -13,25 +13,25 @@ from rest_api.protocols.invocations import dataframes
 
 
 def check_type(scope: Scope) -> None:
-    """Raises WrongContentType where the body is said to be something else than JSON; clients may say nothing."""
+    """Raise WrongContentType if the Content-Type is another than JSON. The header may be missing."""
     if any(name == b"content-type" for name, _ in scope["headers"]):
         check_content_type(scope, b"application/json")
 
 
 def parse(live: Predictor, body: bytes, forms: Sequence[str]) -> ParsedRows:
-    """Return the rows of one of these forms. Raises Invalid and TooLarge.
+    """Return the rows in one of these forms. Raise Invalid and TooLarge.
 
-    The usual body is parsed as on the project's own routes, in half the time.
+    The parser of the project's own routes comes first, because it takes half the time for the usual body.
     """
     try:
         return live.instances.parse(body, settings().max_rows)
     except Invalid as error:
-        if b"NaN" not in body and all(map(_of_a_row, error.errors)):
+        if b"NaN" not in body and all(map(_concerns_row, error.errors)):
             raise
     return dataframes.parse(live, body, forms)
 
 
-def _of_a_row(error: dict[str, object]) -> bool:
-    """Whether a row is wrong, and not what is around the rows."""
-    place = error["loc"]
-    return isinstance(place, list) and len(place) > 2 and place[:2] == ["body", "instances"]
+def _concerns_row(error: dict[str, object]) -> bool:
+    """Return whether an error is in a row, and not in the object around the rows."""
+    location = error["loc"]
+    return isinstance(location, list) and len(location) > 2 and location[:2] == ["body", "instances"]
