@@ -7,7 +7,9 @@ from logging.handlers import WatchedFileHandler
 from pydantic_core import to_json
 
 from ML.config.config import Settings
-from rest_api.telemetry.request_log import log, now, requests
+from rest_api.telemetry.request_log import now, requests
+
+log = logging.getLogger("fast_ml")
 
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
