@@ -10,7 +10,8 @@ if sys.version_info >= (3, 12):
 
     def start(coroutine: Coroutine[Any, Any, None], running: set[Any], context: Context) -> None:
         """Run a coroutine in this context until it first waits; `running` then holds its task until it ends."""
-        task = asyncio.Task(coroutine, eager_start=True, context=context)
+        loop = asyncio.get_running_loop()  # CPython's Task finds none by itself if it is to start at once
+        task = asyncio.Task(coroutine, loop=loop, eager_start=True, context=context)
         if not task.done():
             running.add(task)
             task.add_done_callback(running.discard)

@@ -104,7 +104,7 @@ def test_a_bad_row_does_not_fail_its_neighbour(server: Server, model: str) -> No
     for place, (status, found) in enumerate(asyncio.run(run())):
         if place in (7, 20):
             assert status == (422 if place == 7 else 500), found
-            assert "poison" in str(found) or "log tells why" in str(found)
+            assert "poison" in str(found) or "see its log" in str(found)
         else:
             assert (status, found) == (200, [place, place])
 
