@@ -44,13 +44,15 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept no more, but serve the connections that wait at the listener: closing it would reset them."""
-        waiting = [accepted for listener in sockets or [] for accepted in _waiting(listener)]
+        most = settings().max_connections  # under a flood there is always one more
+        waiting = [accepted for listener in sockets or [] for accepted in itertools.islice(_waiting(listener), most)]
         for server in self.servers:
             server.close()
         for listener in sockets or []:
             listener.close()
         for accepted in waiting:
-            await self._loop.connect_accepted_socket(self._connection, accepted, ssl=self.config.ssl)
+            with suppress(OSError):  # its client is gone: the others still get their answers
+                await self._loop.connect_accepted_socket(self._connection, accepted, ssl=self.config.ssl)
         await super().shutdown()
 
     def _connection(self) -> Connection:
@@ -77,7 +79,7 @@ class Server(uvicorn.Server):
 
 def _waiting(listener: socket.socket) -> Iterator[socket.socket]:
     """Accept and yield the connections that wait at a listener."""
-    with suppress(BlockingIOError, InterruptedError):  # another worker may take the last one
+    with suppress(OSError):  # none is left, or no file descriptor for it
         while True:
             yield listener.accept()[0]
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import struct
 import subprocess
 import time
 from collections import Counter
@@ -156,6 +157,12 @@ def test_connections_that_only_the_kernel_has_accepted_are_answered_at_shutdown(
         socks = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 10)) for _ in range(50)]
         for sock in socks[::2]:
             sock.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for linger in (
+            struct.pack("ii", 1, 0),
+            struct.pack("ii", 0, 0),
+        ):  # clients that are gone: one resets, one closes
+            with socket.create_connection(("127.0.0.1", server.port), 10) as gone:
+                gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         time.sleep(0.2)
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.2)  # the signal is there before the worker goes on
