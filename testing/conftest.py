@@ -18,6 +18,10 @@ from server import ROOT, Server, servers
 # Before anything reads the settings, in this process or in one that a test starts: a developer's .env does not count.
 os.environ["PYTHON_DOTENV_DISABLED"] = "true"
 
+# A `make` in a test is not to take the options and variables of the `make test` around it.
+for name in [name for name in os.environ if name.startswith("MAKE") or name in {"MFLAGS", "ARGS", "TESTS"}]:
+    del os.environ[name]
+
 
 @pytest.fixture(scope="session")
 def sample_store() -> Path:

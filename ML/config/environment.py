@@ -28,6 +28,11 @@ def names() -> set[str]:
     return {*os.environ, *_file_values()}
 
 
+def handed_on(name: str) -> str | None:
+    """Return a variable that is no setting: one that the server sets for its workers."""
+    return os.environ.get(name)
+
+
 def unset_values() -> dict[str, str]:
     """Return the values of `.env` whose variables are not set in the environment, or are empty there."""
     present = {name.upper() for name, value in os.environ.items() if value}

@@ -4,12 +4,12 @@ The workers are numbered. A new worker takes the number of one that ended and go
 files don't pile up and no count is lost.
 """
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic_core import from_json, to_json
 
+from ML.config import environment
 from rest_api.telemetry.totals import Totals
 
 COUNTS, QUEUE = "counts_{}.json", "queue_{}.json"
@@ -86,5 +86,5 @@ def forget_queue(folder: Path, number: int) -> None:
 
 def folder() -> Path | None:
     """Return the folder that the server made for its workers' files. There is none under `uvicorn wsgi:app`."""
-    path = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    path = environment.handed_on("PROMETHEUS_MULTIPROC_DIR")
     return Path(path) if path else None

@@ -16,6 +16,7 @@ import httpx2 as httpx
 import pytest
 
 ROOT = Path(__file__).parents[2]
+MEASURED = Path(__file__).parent / "measured"
 USER, PASSWORD = "admin", "a password: with colon"
 CSV = "text/csv"
 
@@ -38,8 +39,8 @@ class Server:
             "PYTHONUNBUFFERED": "1",
             **environment,
         }
-        if not coverage:
-            self.environment.pop("COVERAGE_PROCESS_CONFIG", None)
+        if (config := self.environment.pop("COVERAGE_PROCESS_CONFIG", None)) and coverage:
+            self.environment |= {"FAST_ML_COVERAGE": config, "PYTHONPATH": str(MEASURED)}
         self.output = models_dir.parent / f"{models_dir.name}.{self.port}.log"
         self.client = httpx.Client(base_url=self.url, auth=(USER, PASSWORD), timeout=120)
 

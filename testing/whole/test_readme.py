@@ -52,13 +52,11 @@ def runnable(command: str, server: Server, folder: Path) -> str:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if set(commands(page)) - set(ELSEWHERE)], ids=path_of)
 def test_every_command_of_a_page_runs_in_order(reader: Server, page: Path, tmp_path: Path) -> None:
-    # The options of a `make test` above must not reach `make load`.
-    environment = {name: value for name, value in reader.environment.items() if not name.startswith("MAKE")}
     for command in [command for command in commands(page) if command not in ELSEWHERE]:
         run = subprocess.run(
             ["bash", "-c", runnable(command, reader, tmp_path)],
             cwd=ROOT,
-            env=environment,
+            env=reader.environment,
             capture_output=True,
             text=True,
             check=False,

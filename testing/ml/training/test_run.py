@@ -74,7 +74,7 @@ def test_a_store_that_can_not_be_written_is_reported_with_the_remedy(project):
     of.store.write_text("a file where the folder should be")
     found = of.command("--bootstrap")
     assert found.returncode == 1 and found.stderr.count("\n") == 1
-    assert f"{of.store} is not a folder" in found.stderr and "Set MODELS_DIR" in found.stderr
+    assert f"{of.store} can't be written" in found.stderr and "is not a folder. Set MODELS_DIR" in found.stderr
 
 
 @pytest.mark.parametrize(
