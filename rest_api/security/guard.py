@@ -18,7 +18,7 @@ from rest_api.security.hosts import Hosts
 from rest_api.security.origins import Headers, Origins
 from rest_api.security.refusals import Refusal
 from rest_api.security.throttle import Throttle
-from rest_api.server.extensions import CONNECTION, SAME
+from rest_api.server.extensions import CONNECTION
 
 NOTHING: dict[str, Any] = {}
 
@@ -54,11 +54,6 @@ class Guard:
         if scope["type"] != "http":
             await self._handle_non_http(scope, receive, send)
             return
-        accepted: dict[str, str] | None = scope.get("extensions", {}).get(SAME)
-        if accepted:  # the same headers were accepted before on this connection, and the settings don't change
-            scope["log"].user = accepted["user"]
-            await self.app(scope, receive, send)
-            return
         headers = joined(scope["headers"])
         refusal = (
             self._check_sender(scope["method"], headers)
@@ -68,8 +63,6 @@ class Guard:
         if refusal:
             await refusal.send(scope, send, self.shape)
             return
-        if accepted is not None:
-            accepted["user"] = scope["log"].user
         await (self.counting_app if b"transfer-encoding" in headers else self.app)(scope, receive, send)
 
     def _check_sender(self, method: str, headers: Headers) -> Refusal | None:

@@ -64,22 +64,18 @@ class Connection(asyncio.Protocol):
         self._link.resume_writing()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the client: begin a request whose head is known, parse others."""
+        """Take bytes from the client, and begin the request that they complete the head of."""
         queue, link = self._queue, self._link
         if link.linger_left:
             link.discard(len(data))
         if link.ignores_input:
-            return
-        begins = queue.running is None and not self._parser.in_request
-        if begins and (known := queue.heads.find(data)):
-            queue.begin_known(known, data)
             return
         try:
             self._parser.feed(data)
         except Refused as refused:
             queue.refuse(refused)
         if queue.ready:
-            queue.begin_ready(data if begins else b"")
+            queue.begin_ready()
 
     def pause_writing(self) -> None:
         """Make the app wait: the client reads more slowly than the app writes."""

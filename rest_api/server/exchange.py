@@ -73,10 +73,6 @@ class Exchange:
             self._queue.link.pause_reading()
         self.wake()
 
-    def take_whole(self, data: bytes) -> None:
-        """Set the whole body, which arrived together with its head."""
-        self._body, self.size, self.more_body = data, len(data), False
-
     def end(self) -> None:
         """Take note that the body is complete."""
         self.more_body = False

@@ -14,8 +14,7 @@ from uvicorn.server import ServerState
 from rest_api.server import coroutine_runner
 from rest_api.server.deadlines import Deadlines
 from rest_api.server.exchange import Exchange
-from rest_api.server.extensions import HOLD, LET_GO, SAME, WHOLE
-from rest_api.server.known_head import HeadMemory, KnownHead
+from rest_api.server.extensions import HOLD, LET_GO, WHOLE
 from rest_api.server.link import Link
 from rest_api.server.messages import refusals
 from rest_api.server.messages.framing import Framing
@@ -50,7 +49,6 @@ class ExchangeQueue:
         self.pool, self.link, self.transport = pool, link, link.transport
         # Each request runs in a copy, so that no caller sees what another one sets.
         self._context = context
-        self.heads = HeadMemory()
         self.parser = RequestParser(self)
         self.running: Exchange | None = None
         """The exchange that is being answered."""
@@ -70,27 +68,14 @@ class ExchangeQueue:
         for request in self._pipeline:
             request.exchange.let_go()
         self._pipeline.clear()
-        del self.heads  # a scope in it may refer to this connection, and the garbage collector seldom runs
 
     # Begin.
 
-    def begin_known(self, known: KnownHead, data: bytes) -> None:
-        """Begin a request whose head arrived before, byte for byte."""
-        exchange = self.running = Exchange(self, {**known.scope, "state": self._app_state.copy()}, keep_alive=True)
-        exchange.take_whole(data[len(known.head) :])
-        coroutine_runner.start(exchange.run(known.app), self._state.tasks, self._context.copy())
-
-    def begin_ready(self, data: bytes) -> None:
-        """Begin the request that is ready. Keep its head if these bytes are a whole hot request."""
+    def begin_ready(self) -> None:
+        """Begin the request that is ready."""
         request, self.ready = self.ready, None
         assert request
-        exchange = request.exchange
-        learns = data and request.hot and self.heads.learns and exchange.keep_alive and not self.parser.in_request
-        scope = {**exchange.scope} if learns and not exchange.awaits_continue else None  # the app adds to it
-        length = self.parser.length
         self._begin(request)
-        if scope and length is not None and scope["extensions"][SAME]:
-            self.heads.learn(data, length, scope, request.app)
 
     def _begin(self, request: Request) -> None:
         self.running, context = request.exchange, self._context.copy()
@@ -118,7 +103,7 @@ class ExchangeQueue:
             exchange.scope["extensions"][HOLD] = self._hold_more
         hot = self._find_hot and self._find_hot(exchange.scope)
         if hot:
-            exchange.scope["extensions"] |= {WHOLE: {}, SAME: {}}
+            exchange.scope["extensions"][WHOLE] = {}
         else:
             exchange.scope["extensions"][LET_GO] = self._let_go
         request = Request(exchange, hot or self._app, bool(hot))

@@ -3,10 +3,6 @@
 WHOLE = "fast_ml.whole"
 """`http.response.start` may have a `body`, and is then the whole response. Hot requests only."""
 
-SAME = "fast_ml.same_head"
-"""A dict for results that depend on nothing but the request's headers. A request with the same bytes as the one before
-on its connection gets the same dict. Hot requests only."""
-
 CONNECTION = "fast_ml.connection"
 """A dict for results about the client, shared by all requests of a connection."""
 

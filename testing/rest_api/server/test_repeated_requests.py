@@ -1,4 +1,4 @@
-"""Repeated request headers are not parsed again, and get the same answers as if they were."""
+"""Requests that follow each other on a connection are each judged and answered on their own."""
 
 import json
 import random
@@ -124,7 +124,7 @@ def test_requests_with_one_head_have_ids_and_log_lines_of_their_own(server: Serv
     assert len(lines) == 50 and all(line.endswith(f" {USER} classifier/1") for line in lines), lines[:3]
 
 
-def test_more_heads_than_are_kept(wire: socket.socket) -> None:
+def test_each_of_many_heads_is_read(wire: socket.socket) -> None:
     answers = Answers(wire)
     for turn in range(2):
         for n in range(300):
