@@ -1,4 +1,4 @@
-"""The app, for the server: `wsgi:app`."""
+"""The entry point for servers: `wsgi:app`."""
 
 from rest_api.classifier_api import app
 

@@ -1,40 +1,42 @@
-"""The app around the routes: what it does at start, and what every request passes first."""
+"""The app around the routes: what happens at start, and the layers that every request passes first."""
 
 import asyncio
-import copy
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from itertools import chain
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from threadpoolctl import threadpool_limits
 
-from ML import estimators
-from ML.config.config import settings
+from ML.config.config import Settings, settings
 from ML.errors import Problem
-from rest_api import docs, errors, exposition, logs, metrics
-from rest_api.batching import Batches
-from rest_api.lane import HotLane
-from rest_api.live import Live
-from rest_api.page_headers import PageHeaders
+from ML.versions import catalog
+from rest_api.docs import routes as docs
+from rest_api.docs.documents import Documents
+from rest_api.http.errors import Errors
+from rest_api.http.hot_paths import HotPaths
+from rest_api.http.paths import Prefix
+from rest_api.http.routes import combined
+from rest_api.protocols import enabled
 from rest_api.protocols.enabled import protocols
-from rest_api.proxy import Prefix
-from rest_api.security import Guard
+from rest_api.security.access import Access
+from rest_api.security.guard import Guard
+from rest_api.security.page_headers import PageHeaders
+from rest_api.serving.batches import Batches
+from rest_api.serving.live_models import LiveModels
+from rest_api.telemetry import counts, log_setup, prometheus, request_log
 
 
 def cap_threads() -> None:
-    """One OpenMP and BLAS thread: further CPUs have workers of their own, and threads that compete are much slower."""
+    """Limit OpenMP and BLAS to one thread. Other CPUs have workers of their own, and competing threads are slow."""
     threadpool_limits(1)
 
 
-async def _load(live: Live, names: list[str]) -> None:
-    """Loads models that nobody has asked for yet. One that can't be had says so when it is asked."""
+async def _load(live: LiveModels, names: list[str]) -> None:
+    """Preload the remaining models. A model that fails to load reports the error on its first request."""
     for name in names:
         with suppress(Problem):
             await live.take(name)
@@ -42,62 +44,76 @@ async def _load(live: Live, names: list[str]) -> None:
 
 @asynccontextmanager
 async def lifespan(app: "Application") -> AsyncIterator[None]:
-    """Loads the live versions after the fork: an OpenMP region before it hangs the workers."""
+    """Load the live versions. This must happen after the fork, because OpenMP before it would hang the workers."""
     cap_threads()
-    app.live = Live()
+    app.live = LiveModels()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, "load", initializer=cap_threads))
-    app.batches = metrics.tally.queue = Batches(settings(), cap_threads)
-    metrics.tally.sink = exposition.take
-    # A worker that takes the place of another serves again with its first model; the others follow.
+    app.batches = Batches(settings(), cap_threads)
+    counts.start(app.batches, prometheus.shared().add)
+    # A worker that replaces another one can serve as soon as it has its first model.
     first = settings().default_model
     with suppress(Problem):
         await app.live.take(first)
-    others = asyncio.create_task(_load(app.live, [name for name in estimators.names() if name != first]))
+    others = asyncio.create_task(_load(app.live, [name for name in catalog.names() if name != first]))
     yield
     others.cancel()
     app.batches.close()
-    metrics.hand_on()
+    counts.flush()
 
 
 class Application(FastAPI):
-    """FastAPI behind what every request passes: path prefix, log line, CORS, credentials and size; then its route.
+    """FastAPI behind the layers that every request passes: path prefix, log line, CORS, credentials and size.
 
-    It stands before FastAPI's own layers, not among them, so that the hot routes need not pass those.
+    They are in front of FastAPI's own layers, not among them, so that hot routes skip FastAPI's.
     """
 
-    live: Live
+    live: LiveModels
     batches: Batches
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        given = settings()
         self.state.draining = False
-        self.lane = HotLane(self, PageHeaders(super().__call__))
-        front: ASGIApp = Guard(self.lane, given)
-        if given.cors_origins:
-            front = CORSMiddleware(
-                front,
-                allow_origins=given.cors_origins,
-                allow_methods=["*"],
-                allow_headers=["Authorization", "Content-Type"],
-                expose_headers=["X-Request-ID"],
-            )
-        front = logs.RequestLog(front, given.log_format)
-        self.front = Prefix(front, given.root_path) if given.root_path else front
+        self.state.documents = Documents(self)
+        errors = Errors(enabled.error)
+        errors.install(self)
+        self.hot_paths = HotPaths(self, PageHeaders(super().__call__), errors)
+        self.front = _layers(self.hot_paths, errors, settings())
 
     def hot(self, scope: Scope) -> ASGIApp | None:
-        """What answers a hot route's request: it neither needs a task nor looks at headers of a proxy."""
-        return self.front if self.lane.has(scope) else None
+        """Return the app for a request to a hot route, which needs no task; None for other requests."""
+        return self.front if self.hot_paths.has(scope) else None
+
+    def drain(self) -> None:
+        """Report not ready from now on. The server calls this when it is about to stop."""
+        self.state.draining = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Pass the request through the layers."""
         await (super().__call__ if scope["type"] == "lifespan" else self.front)(scope, receive, send)
 
 
+def _layers(app: ASGIApp, errors: Errors, settings: Settings) -> ASGIApp:
+    """Return the app behind the layers, the outermost one first: prefix, log, CORS, guard."""
+    access = Access.of(settings.docs_public, enabled.routes(), enabled.open_routes())
+    app = Guard(app, settings, access, enabled.error)
+    if settings.cors_origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["X-Request-ID"],
+        )
+    app = request_log.RequestLog(app, settings.log_format, errors.bug)
+    return Prefix(app, settings.root_path) if settings.root_path else app
+
+
 def create_app(*routers: APIRouter) -> FastAPI:
-    """An app of these routes, with errors and docs."""
-    logs.set_up(settings())
-    app = Application(
+    """Return an app with these routes, and those of the protocols, the metrics and the docs."""
+    log_setup.set_up(settings())
+    chosen = [protocol.router for protocol in protocols() if protocol.chosen]
+    others = [protocol.router for protocol in protocols() if not protocol.chosen]
+    return Application(
         title="fast-ml",
         description="Train scikit-learn models and predict with them.",
         version="1.0.0",
@@ -105,37 +121,6 @@ def create_app(*routers: APIRouter) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         lifespan=lifespan,
-        telemetry={"auto_configure": True},  # by the OTEL_* variables; without an endpoint there, nothing
+        telemetry={"auto_configure": True},  # configured by OTEL_* variables; does nothing without an endpoint
+        routes=combined([*chosen, *routers, prometheus.router, *others, docs.router]),
     )
-    errors.install(app)
-    chosen = [protocol.router for protocol in protocols() if protocol.chosen]
-    others = [protocol.router for protocol in protocols() if not protocol.chosen]
-    # Not include_router: it hides the routes from the hot lane, and these routers have no prefix for it to add.
-    app.router.routes.extend(_once([*chosen, *routers, exposition.router, *others]))
-    docs.install(app)
-    app.router.routes.extend(_heads(app.routes))
-    return app
-
-
-def _heads(routes: Sequence[BaseRoute]) -> Iterator[APIRoute]:
-    """For each GET route, one that answers HEAD alike; the server leaves the body out (RFC 9110, 9.3.2).
-
-    They are routes of their own, so that the OpenAPI document leaves them out.
-    """
-    for route in routes:
-        if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
-            head = copy.copy(route)
-            head.methods, head.include_in_schema = {"HEAD"}, False
-            yield head
-
-
-def _once(routers: Sequence[APIRouter]) -> Iterator[BaseRoute]:
-    """Their routes; of several with one path and method the first, under the tags of all that do the same."""
-    found: dict[str, APIRoute] = {}
-    for route in chain.from_iterable(router.routes for router in routers):
-        assert isinstance(route, APIRoute)
-        first = found.setdefault(f"{route.methods} {route.path}", route)
-        if first is route:
-            yield route
-        elif first.endpoint is route.endpoint:
-            first.tags = list(dict.fromkeys([*first.tags, *route.tags]))

@@ -1,4 +1,4 @@
-"""Load test: fires predictions at a running server and tells how it answered. Exits 1 if any of them failed.
+"""Load test: send predictions to a running server and report how it answered. Exits with 1 if any request failed.
 
 SERVICE_PASS=... python testing/async_predictions.py 1000      # or: make load N=1000
 """
@@ -24,7 +24,7 @@ MADE_UP = Path()  # stands for no file: a made-up row
 
 
 def main() -> None:
-    """Fires, reports and exits 1 with the reason if anything failed."""
+    """Run the load test, print the report, and exit with 1 and the reason if anything failed."""
     asked, tally = options(), Tally()
     try:
         what = asyncio.run(request(asked))
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def fire(asked: argparse.Namespace, what: shot.Shot, tally: Tally) -> None:
-    """Fires for as long or as often as asked, with a bar meanwhile."""
+    """Send the requests for the given time or number, with a progress bar."""
     bar = Bar(tally, asked.n, asked.duration)
     duration = asked.duration or float("inf")
     try:
@@ -52,7 +52,7 @@ def fire(asked: argparse.Namespace, what: shot.Shot, tally: Tally) -> None:
 
 
 async def request(asked: argparse.Namespace) -> shot.Shot:
-    """What to fire."""
+    """Return the request to send."""
     user, password = os.environ.get("SERVICE_USER") or "admin", os.environ.get("SERVICE_PASS", "")
     headers = {"Authorization": aiohttp.encode_basic_auth(user, password, "utf-8")}
     await shot.check(asked.url, headers)
@@ -64,7 +64,7 @@ async def request(asked: argparse.Namespace) -> shot.Shot:
 
 
 def write(asked: argparse.Namespace, what: shot.Shot, tally: Tally, failed: str) -> None:
-    """The page, if it is wanted."""
+    """Write the HTML report, if requested."""
     if not asked.report:
         return
     sent = {"request": what.what, "url": what.url}
@@ -76,35 +76,35 @@ def write(asked: argparse.Namespace, what: shot.Shot, tally: Tally, failed: str)
 
 
 def whole(text: str) -> int:
-    """A whole number above 0."""
+    """Return a whole number above 0."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number above 0, not {text!r}")
     return int(text)
 
 
 def seconds(text: str) -> float:
-    """A number above 0."""
+    """Return a number above 0."""
     if not re.fullmatch(r"\d+(\.\d+)?", text) or not float(text):
         raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
     return float(text)
 
 
 def address(text: str) -> str:
-    """A URL that paths can be put behind."""
+    """Return a URL to which paths can be appended."""
     if not re.fullmatch(r"https?://(\[[\da-f:]+\]|[^/:]+)(:\d{1,5})?(/.*)?", text):
         raise argparse.ArgumentTypeError(f"must be like http://127.0.0.1:8000, not {text!r}")
     return text.rstrip("/") + "/"
 
 
 def page_path(text: str) -> Path:
-    """Where a page can be written; better to know before the requests than after them."""
+    """Return a path that can be written. Checked before the requests rather than after them."""
     if not Path(text).parent.is_dir() or Path(text).is_dir():
         raise argparse.ArgumentTypeError(f"must be a file in a folder that exists, not {text!r}")
     return Path(text)
 
 
 def options() -> argparse.Namespace:
-    """What the command line asks for."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description="Fires predictions at a running server and tells how it answered.")
     add = parser.add_argument
     add("n", metavar="N", nargs="?", type=whole, help="how many requests")

@@ -1,116 +1,32 @@
-"""What the tests share: the real server in a process of its own, and copies of the project to change."""
+"""Fixtures of all tests: the real server in a process of its own, and copies of the project to change."""
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx2 as httpx
+import coverage
 import pytest
-from alone import common, locked
-from alone import pytest_collection_modifyitems as pytest_collection_modifyitems
-from alone import pytest_runtest_protocol as pytest_runtest_protocol
+from exclusive import common, locked
+from exclusive import pytest_collection_modifyitems as pytest_collection_modifyitems
+from exclusive import pytest_configure as pytest_configure
+from exclusive import pytest_runtest_protocol as pytest_runtest_protocol
+from server import ROOT, Server, servers
 
-ROOT = Path(__file__).parents[1]
-USER, PASSWORD = "admin", "a password: with colon"
-CSV = "text/csv"
+# Before anything reads the settings, in this process or in one that a test starts: a developer's .env does not count.
+os.environ["PYTHON_DOTENV_DISABLED"] = "true"
 
-
-class Server:
-    """gunicorn as `make run` starts it, on a free port with a store of its own."""
-
-    def __init__(self, project: Path, models_dir: Path, **environment: str) -> None:
-        self.project, self.models_dir = project, models_dir
-        self.port = _free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.environment = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PORT": str(self.port),
-            "SERVICE_PASS": PASSWORD,
-            "MODELS_DIR": str(models_dir),
-            "WEB_CONCURRENCY": "2",
-            "PYTHONWARNINGS": "error",
-            "PYTHONUNBUFFERED": "1",
-            **environment,
-        }
-        self.output = models_dir.parent / f"{models_dir.name}.{self.port}.log"
-        self.client = httpx.Client(base_url=self.url, auth=(USER, PASSWORD), timeout=120)
-
-    def start(self) -> "Server":
-        with self.output.open("w") as output:
-            self.process = subprocess.Popen(
-                [self.project / "gunicorn" / "start-server.sh"],
-                env=self.environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + 120
-        while not self._answers():
-            assert self.process.poll() is None, f"the server ended: {self.log}"
-            assert time.monotonic() < deadline, f"the server does not come up: {self.log}"
-            time.sleep(0.05)
-        return self
-
-    def _answers(self) -> bool:
-        try:
-            return self.client.get("/health/live").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def stop(self) -> int:
-        """Ends it as `docker stop` does; its exit code."""
-        self.client.close()
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
-
-    @property
-    def log(self) -> str:
-        return self.output.read_text()
-
-    def logs(self, text: str, times: int = 1) -> bool:
-        """Whether it logs the text so often within 10 s: lines are written a turn of the loop after the answer."""
-        return eventually(lambda: self.log.count(text) >= times)
-
-    def train(self, csv: str | bytes, target: str, **fields: str) -> httpx.Response:
-        return self.client.post("/train_model", files={"csv_file": csv}, data={"target_variable": target, **fields})
-
-    def predict_csv(self, csv: str | bytes, **fields: str) -> httpx.Response:
-        return self.client.post("/get_prediction", files={"csv_file": csv}, data=fields)
-
-    def predict(self, instances: Any, model: str | None = None, **parameters: Any) -> httpx.Response:
-        path = f"/models/{model}/predict" if model else "/predict"
-        return self.client.post(path, json={"instances": instances, "parameters": parameters})
-
-
-def eventually(found: Callable[[], bool], seconds: float = 10) -> bool:
-    """Whether it becomes true within the time."""
-    deadline = time.monotonic() + seconds
-    while not found():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+# A `make` in a test is not to take the options and variables of the `make test` around it.
+for name in [name for name in os.environ if name.startswith("MAKE") or name in {"MFLAGS", "ARGS", "TESTS"}]:
+    del os.environ[name]
 
 
 @pytest.fixture(scope="session")
-def sample_store(request: pytest.FixtureRequest) -> Path:
-    """A store as the bootstrap leaves it, made once: to train the samples takes longer than most tests."""
-    folder = common(request.config)
+def sample_store() -> Path:
+    """Return a store with the trained sample models. It is made once, because training takes longer than most tests."""
+    folder = common()
     store, making = folder / "samples", folder / "bootstrap"
     with locked(folder / "samples.lock"):
         if not store.exists():
@@ -121,47 +37,29 @@ def sample_store(request: pytest.FixtureRequest) -> Path:
     return store
 
 
-@contextmanager
-def servers(factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Callable[..., Server]]:
-    """Starts servers, and stops them at the end."""
-    with ExitStack() as stack:
-
-        def start(project: Path = ROOT, **environment: str) -> Server:
-            models_dir = Path(environment.get("MODELS_DIR", factory.mktemp("store") / "models"))
-            if "MODELS_DIR" not in environment and environment.get("BOOTSTRAP") != "false":
-                shutil.copytree(sample_store, models_dir)
-                environment["BOOTSTRAP"] = "false"
-            server = Server(project, models_dir, **environment).start()
-            stack.callback(server.client.close)  # of one that a test has ended, too
-            stack.callback(lambda: server.process.poll() is None and server.stop())
-            return server
-
-        yield start
-
-
 @pytest.fixture(scope="module")
-def serve(tmp_path_factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Callable[..., Server]]:
-    """Starts a server: `serve()`, `serve(project, SETTING="value")`. All are stopped after the file's last test.
+def serve(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sample_store: Path
+) -> Iterator[Callable[..., Server]]:
+    """Start a server: `serve()`, `serve(project, SETTING="value")`. All are stopped after the file's last test.
 
-    It finds the samples trained, unless BOOTSTRAP is "false" or MODELS_DIR is given.
+    The sample models are already trained, unless BOOTSTRAP is "false" or MODELS_DIR is given. `coverage=False` starts
+    it without coverage: for tests that send a lot of data through code that other tests cover. So do fault tests.
     """
-    with servers(tmp_path_factory, sample_store) as start:
+    with servers(tmp_path_factory, sample_store, coverage=not request.node.get_closest_marker("faults")) as start:
         yield start
 
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, sample_store: Path) -> Iterator[Server]:
-    """The server behind `server`, started once: a start takes longer than most tests."""
+    """Start the server behind `server` once, because starting takes longer than most tests."""
     with servers(tmp_path_factory, sample_store) as start:
         yield start(KEEP_VERSIONS="1000")
 
 
 @pytest.fixture(scope="module")
 def server(shared: Server, sample_store: Path) -> Server:
-    """The server that most tests use: two workers, and for each file the sample models alone, whoever came before.
-
-    A file's tests train it as they like.
-    """
+    """Return the server of most tests, with two workers. Each file finds only the sample models, and may train."""
     for model in sorted(folder.name for folder in sample_store.iterdir() if folder.is_dir()):
         (sample,) = (int(folder.name) for folder in (sample_store / model).iterdir() if folder.name.isdigit())
         shared.client.put(f"/models/{model}/current", json={"version": sample}).raise_for_status()
@@ -173,7 +71,7 @@ def server(shared: Server, sample_store: Path) -> Server:
 
 @pytest.fixture(scope="session")
 def fork(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A copy of the project as a user forks it, with further files in ML/src: `fork(name="source")`."""
+    """Copy the project as a user forks it, with more files in ML/src: `fork(name="source")`."""
 
     def make(**estimators: str) -> Path:
         project = tmp_path_factory.mktemp("fork") / "project"
@@ -188,7 +86,20 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture
+def without_coverage() -> Iterator[None]:
+    """Measure no coverage during a test: for many or large cases of code that other tests cover."""
+    running = coverage.Coverage.current()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        if running:
+            running.stop()
+        yield
+        if running:
+            running.start()
+
+
 @pytest.fixture(scope="session")
 def iris() -> str:
-    """The sample table."""
+    """Return the sample table."""
     return (ROOT / "ML" / "data" / "train.csv").read_text()

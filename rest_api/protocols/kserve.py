@@ -2,36 +2,39 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.responses import RedirectResponse
 
-from ML import estimators
 from ML.config.config import settings
 from ML.errors import Problem
-from ML.instances import Request as Rows
-from ML.predictor import Predictor
-from rest_api import predictions, request_body, work
-from rest_api.answers import bare
-from rest_api.protocols import events, frames, instances
+from ML.prediction.predictor import Predictor
+from ML.schema.json_rows import ParsedRows
+from ML.versions import catalog
+from rest_api.answers import platform_fields
+from rest_api.http import bodies, work
+from rest_api.http.responses import Json
+from rest_api.http.routes import Router
+from rest_api.predictions import answering
+from rest_api.predictions.json_body import BODY
+from rest_api.protocols import cloud_events, instances_body
+from rest_api.protocols.invocations import dataframes
 from rest_api.protocols.protocol import Protocol, words
-from rest_api.routing import HotRoute, Json
 
 FORMS = ("instances", "inputs")
 
-router = APIRouter(tags=["KServe v1"])
-hot = APIRouter(route_class=HotRoute, tags=["KServe v1"])
+router = Router(tags=["KServe v1"])
 
 
 class Error(BaseModel):
-    """What is wrong."""
+    """The body of an error."""
 
     error: str
 
 
 class NotOffered(Problem):
-    """What V1 has and this server does not do."""
+    """A part of V1 that this server does not implement."""
 
     status = 501
 
@@ -45,7 +48,7 @@ class Predictions(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether a model can answer."""
+    """Whether a model can predict."""
 
     name: str
     ready: bool
@@ -53,7 +56,7 @@ class Readiness(BaseModel):
 
 @router.get("/", include_in_schema=False)
 async def alive(request: Request) -> Response:
-    """Whether a V1 server lives: KServe's client asks here. A browser is led to the docs."""
+    """Report that the server is alive, as KServe's client expects. A browser is redirected to the docs."""
     if "text/html" in request.headers.get("accept", ""):
         return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
     return Json(b'{"status":"alive"}')
@@ -61,56 +64,56 @@ async def alive(request: Request) -> Response:
 
 @router.get("/v1/models", summary="The models' names")
 async def names() -> dict[str, list[str]]:
-    """All of them, trained or not."""
-    return {"models": estimators.names()}
+    """All models, trained or not."""
+    return {"models": catalog.names()}
 
 
-@router.get("/v1/models/{model}", summary="Whether a model can answer")
+@router.get("/v1/models/{model}", summary="Whether a model can predict")
 async def readiness(request: Request, model: str) -> Readiness:
-    """200 when it can; else 503 with the reason."""
+    """200 if the model can predict, otherwise 503 with the reason."""
     await request.app.live.take(model)
     return Readiness(name=model, ready=True)
 
 
-@hot.post(
+@router.hot_post(
     "/v1/models/{model}:predict",
     summary="Predict rows",
     responses={200: {"model": Predictions}},
-    openapi_extra=predictions.BODY,
+    openapi_extra=BODY,
 )
 async def predict(request: Request) -> Response:
-    """Rows as objects, or as arrays in the order of the columns; `"parameters": {"probabilities": true}` adds those.
+    """Rows as objects, or as arrays in the order of the columns; `"parameters": {"probabilities": true}` adds them.
 
-    `inputs` may stand for `instances`. A CloudEvent is answered by one, binary or structured as it came.
+    `inputs` is accepted in place of `instances`. The answer to a CloudEvent is a CloudEvent in the same mode, binary
+    or structured.
     """
     model = request.path_params["model"]
-    live = await predictions.take(request, model)
+    live = await answering.take(request, model)
     request.app.batches.check(live)
-    mode = events.mode(request.headers)
+    mode = cloud_events.mode(request.headers)
     if mode != "structured":
-        instances.check_type(request.scope)
-    body = await request_body.read(request)
-    asked = await work.run(len(body), _rows, live, body, mode)
-    answer = await predictions.predict(request, live, asked.columns, asked.rows, asked.probabilities)
-    return await work.run(len(body), _answered, bare(live.card, answer, asked.unused), model, mode)
+        instances_body.check_type(request.scope)
+    body = await bodies.read(request)
+    parsed = await work.run(len(body), _rows, live, body, mode)
+    answer = await answering.predict(request, live, parsed.columns, parsed.rows, parsed.probabilities)
+    return await work.run(len(body), _response, platform_fields(live.card, answer, parsed.unused), model, mode)
 
 
-@hot.post("/v1/models/{model}:explain", include_in_schema=False)
+@router.hot_post("/v1/models/{model}:explain", include_in_schema=False)
 async def explain(request: Request) -> Response:
-    """501, as no model here has explanations; 404 for an unknown one."""
-    model = estimators.check(request.path_params["model"])
+    """501, because models have no explanations here; 404 for an unknown model."""
+    model = catalog.check(request.path_params["model"])
     raise NotOffered(f"{model} has no explanations; ask /v1/models/{model}:predict for its predictions")
 
 
-def _rows(live: Predictor, body: bytes, mode: events.Mode) -> Rows:
+def _rows(live: Predictor, body: bytes, mode: cloud_events.Mode) -> ParsedRows:
     if mode != "structured":
-        return instances.parse(live, body, FORMS)
-    return frames.of_value(live, events.data(body, settings().max_rows, len(live.schema.names)), FORMS)
+        return instances_body.parse(live, body, FORMS)
+    return dataframes.of_value(live, cloud_events.data(body, settings().max_rows, len(live.schema.names)), FORMS)
 
 
-def _answered(fields: dict[str, Any], model: str, mode: events.Mode) -> Response:
-    return events.answer(model, fields, mode) if mode else Json(to_json(fields, inf_nan_mode="null"))
+def _response(fields: dict[str, Any], model: str, mode: cloud_events.Mode) -> Response:
+    return cloud_events.answer(model, fields, mode) if mode else Json(to_json(fields, inf_nan_mode="null"))
 
 
-router.routes.extend(hot.routes)
 protocol = Protocol("kserve", router, Error, lambda status, detail: {"error": words(detail)}, "/v1/")

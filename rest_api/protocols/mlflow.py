@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
-from rest_api.protocols import invocations
+from rest_api.http.routes import Router
+from rest_api.protocols.invocations import routes
 from rest_api.protocols.protocol import Protocol, words
-from rest_api.routing import HotRoute
 
 CODES = {
     401: "UNAUTHENTICATED",
@@ -18,41 +18,35 @@ CODES = {
     500: "INTERNAL_ERROR",
     503: "TEMPORARILY_UNAVAILABLE",
 }
-"""MLflow's names; whatever else there is, is BAD_REQUEST."""
+"""MLflow's error codes by status; BAD_REQUEST for all others."""
 
-router = APIRouter(tags=["MLflow"])
-hot = APIRouter(route_class=HotRoute, tags=["MLflow"])
+router = Router(tags=["MLflow"])
 
 
 class Error(BaseModel):
-    """What is wrong."""
+    """The body of an error."""
 
     error_code: str
     message: str
 
 
 for path in ("/ping", "/health"):
-    router.add_api_route(path, invocations.ping, summary="The default model can answer", response_class=Response)
-
-hot.add_api_route(
-    "/invocations",
-    invocations.invoke,
-    methods=["POST"],
-    summary="Predict rows",
-    responses=invocations.ANSWERS,
-    openapi_extra=invocations.BODY,
-)
+    router.add_api_route(path, routes.ping, summary="The default model can predict", response_class=Response)
 
 
 @router.get("/version", summary="The version of this server", response_class=PlainTextResponse)
 async def version(request: Request) -> str:
-    """Not that of MLflow."""
+    """The version of this server, not of MLflow."""
     return str(request.app.version)
+
+
+router.hot_post("/invocations", summary="Predict rows", responses=routes.ANSWERS, openapi_extra=routes.BODY)(
+    routes.invoke
+)
 
 
 def _shape(status: int, detail: Any) -> dict[str, Any]:
     return {"error_code": CODES.get(status, "BAD_REQUEST"), "message": words(detail)}
 
 
-router.routes.extend(hot.routes)
 protocol = Protocol("mlflow", router, Error, _shape)

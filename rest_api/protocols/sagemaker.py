@@ -1,59 +1,52 @@
 """SageMaker's container: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 
-Its training is ML/sagemaker.py.
+Training on SageMaker is in ML/training/sagemaker.py.
 """
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel
 
 from ML.config.config import settings
-from rest_api.protocols import invocations
+from rest_api.http.routes import Router
+from rest_api.protocols.invocations import routes
 from rest_api.protocols.protocol import Protocol, words
-from rest_api.routing import HotRoute
 
-MOST_MB = 100
-"""What all requests of a batch transform that are under way may have together."""
-PAYLOAD_MB = 6
+MAX_CONCURRENT_MB = 100
+"""Maximum total size of the requests that a batch transform sends at the same time."""
+MAX_PAYLOAD_MB = 6
+"""Maximum size of one request."""
 
-router = APIRouter(tags=["SageMaker"])
-hot = APIRouter(route_class=HotRoute, tags=["SageMaker"])
+router = Router(tags=["SageMaker"])
 
 
 class Error(BaseModel):
-    """What is wrong, as boto3 shows it."""
+    """The body of an error, as boto3 shows it."""
 
     message: str
 
 
 class Execution(BaseModel):
-    """How a batch transform may ask."""
+    """How a batch transform may send requests."""
 
     MaxConcurrentTransforms: int
     BatchStrategy: str
     MaxPayloadInMB: int
 
 
-router.add_api_route("/ping", invocations.ping, summary="The default model can answer", response_class=Response)
-
-# A real endpoint calls the first; boto3 with an endpoint_url the second, whose name is the endpoint's, not a model's.
-for path in ("/invocations", "/endpoints/{endpoint}/invocations"):
-    hot.add_api_route(
-        path,
-        invocations.invoke,
-        methods=["POST"],
-        summary="Predict rows",
-        responses=invocations.ANSWERS,
-        openapi_extra=invocations.BODY,
-    )
+router.add_api_route("/ping", routes.ping, summary="The default model can predict", response_class=Response)
 
 
-@router.get("/execution-parameters", summary="How a batch transform may ask")
+@router.get("/execution-parameters", summary="How a batch transform may send requests")
 async def execution() -> Execution:
-    """Many rows in a request, and as many requests at once as there are workers."""
-    payload = min(PAYLOAD_MB, settings().max_body_mb)
-    most = min(settings().workers, MOST_MB // payload)
+    """Many rows in each request, and as many concurrent requests as there are workers."""
+    payload = min(MAX_PAYLOAD_MB, settings().max_body_mb)
+    most = min(settings().workers, MAX_CONCURRENT_MB // payload)
     return Execution(MaxConcurrentTransforms=most, BatchStrategy="MULTI_RECORD", MaxPayloadInMB=payload)
 
 
-router.routes.extend(hot.routes)
+# SageMaker calls the first path. boto3 with an endpoint_url calls the second, with the name of the endpoint, which is
+# not a model's.
+for path in ("/invocations", "/endpoints/{endpoint}/invocations"):
+    router.hot_post(path, summary="Predict rows", responses=routes.ANSWERS, openapi_extra=routes.BODY)(routes.invoke)
+
 protocol = Protocol("sagemaker", router, Error, lambda status, detail: {"message": words(detail)})

@@ -1,4 +1,4 @@
-"""What gunicorn runs: the worker, its connections and their limits, the exchange of one request and answer.
+"""The HTTP server that gunicorn runs: the worker, its connections and their limits, and the exchanges on them.
 
 Others use: worker, extensions.
 """

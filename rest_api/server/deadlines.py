@@ -1,4 +1,4 @@
-"""How long a connection's client may take: to send a request, to take its answer, to send the next one."""
+"""Time limits for a client: to send a request, to read its response, and to send the next request."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,14 +7,15 @@ from contextvars import Context
 from rest_api.server.write_buffer import BufferedTransport
 
 MIN_TAKEN_BYTES = 16 * 1024
-"""What a client must take of an answer within WRITE_TIMEOUT, or all of it."""
+"""Bytes of a response that a client must read within each WRITE_TIMEOUT, unless fewer are left."""
 
 
 class Deadlines:
-    """One timer for a connection, not one for each request.
+    """The time limits of one connection. They share one timer, as a timer for each request would cost more.
 
-    `late` is called once a request, or the next one, is late; `stuck` once the client takes nothing of its answer;
-    `idle` tells whether no answer is awaited. `seconds` are those to read, to write and between two requests.
+    Calls `late` when a request, or the next one, does not arrive in time, and `stuck` when the client does not read its
+    response. `idle` returns whether no response is awaited. `seconds` are the limits to read a request, to write a
+    response, and between two requests.
     """
 
     __slots__ = (
@@ -54,34 +55,34 @@ class Deadlines:
         self._timer = self._later(self._interval)
 
     def request_begins(self) -> None:
-        """Start the time for a request to arrive."""
+        """Start the time in which a request must arrive."""
         self._begun = self._loop.time()
 
     def request_ends(self) -> None:
-        """Take note that the request has arrived."""
+        """End that time: the request has arrived."""
         self._begun = 0.0
 
     def answered(self) -> None:
-        """Start the time in which the next request may begin."""
+        """Start the time in which the next request must begin."""
         self._answered = self._loop.time()
 
     def pause(self) -> None:
-        """Stop the time for a request to arrive: it is the server that does not read."""
+        """Stop the time in which a request must arrive, while the server does not read."""
         self._paused = True
 
     def go_on(self) -> None:
-        """Let that time go on."""
+        """Let that time run again."""
         self._paused = False
 
     def close(self) -> None:
-        """End the timer, and let go of the connection, which refers to this: the collector seldom runs."""
+        """Stop the timer. Break the reference cycle with the connection, as the garbage collector seldom runs."""
         self._timer.cancel()
         del self._late, self._idle, self._stuck
 
     def _later(self, seconds: float) -> asyncio.TimerHandle:
-        return self._loop.call_later(seconds, self._look, context=Context())
+        return self._loop.call_later(seconds, self._check, context=Context())
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         now = self._loop.time()
         if self._is_stuck(now):
             self._stuck()
@@ -99,7 +100,7 @@ class Deadlines:
         return self._answered + self._idle_seconds - now if self._idle() else self._interval
 
     def _is_stuck(self, now: float) -> bool:
-        """Whether the client has taken next to nothing since the last look, for as long as it may."""
+        """Return whether the client has read less than MIN_TAKEN_BYTES for WRITE_TIMEOUT."""
         pending = self._transport.pending
         if not pending:
             self._stuck_since = 0.0

@@ -1,61 +1,63 @@
-"""From bytes to requests (RFC 9112): httptools finds their parts, and what it is lax about is refused here."""
+"""Parses bytes as requests (RFC 9112) with httptools, and refuses what httptools accepts but the RFC forbids."""
 
 from typing import Protocol
 
 import httptools
 
-from rest_api.server import framing
-from rest_api.server.exchange import Exchange, Headers
-from rest_api.server.framing import MAX_HEAD_BYTES, Framing, Refused
+from rest_api.server.exchange import Exchange
+from rest_api.server.messages import framing
+from rest_api.server.messages.framing import MAX_HEAD_BYTES, Framing
+from rest_api.server.messages.refusals import Refused
+from rest_api.server.messages.responses import Headers
 
 CHUNK_FRAME_BYTES = 32
-"""What a chunk of a body may take besides its bytes. Chunk extensions past that count like a request's head."""
+"""Framing bytes allowed for each chunk. Chunk extensions beyond that count towards MAX_HEAD_BYTES."""
 
 
 class Events(Protocol):
-    """What the connection does as a request arrives."""
+    """Called as a request arrives."""
 
     def request_begins(self) -> None:
-        """Called with its first byte. Raises Refused if no request may come any more."""
+        """Take note of its first byte. Raise Refused if no further request is allowed."""
 
     def head_complete(self, method: str, version: str, target: bytes, headers: Headers, framed: Framing) -> Exchange:
-        """Called when its line and headers are whole. Returns what takes the body. Raises Refused."""
+        """Return the exchange that takes the body, when request line and headers are complete. Raise Refused."""
 
     def request_complete(self, exchange: Exchange) -> None:
-        """Called when its body is whole."""
+        """Take note that its body is complete."""
 
 
 class RequestParser:
-    """Of one connection."""
+    """The parser of one connection."""
 
     def __init__(self, events: Events) -> None:
         self._events = events
         self._parser = httptools.HttpRequestParser(self)
         self.in_request = False
-        """Whether a request has begun and is not whole."""
+        """Whether a request has begun and is not complete."""
         self.receiving: Exchange | None = None
-        """The request whose head is whole and whose body is not."""
+        """The request whose head is complete and whose body is not."""
         self.length: int | None = 0
-        """Bytes of the body that the last head announced; None if it is chunked."""
+        """Length of the body in bytes, as the last head announced it; None if the body is chunked."""
         self._replays = False
         self._count = self._chunks = self._overhead = self._head_size = 0
         self._url = b""
         self._headers: Headers = []
 
     def feed(self, data: bytes) -> None:
-        """Take what has come. Raises Refused where no more can be read of this connection."""
+        """Parse bytes. Raise Refused if nothing more can be read from this connection."""
         request = self._count
         self._parse(data)
         if self.in_request and self._count == request:
-            self._bound(len(data))
+            self._limit_overhead(len(data))
 
     def close(self) -> None:
-        """Let go of httptools' parser, which refers back to this one: the collector seldom runs."""
-        del self._parser
+        """Break reference cycles, as the garbage collector seldom runs."""
+        del self._parser, self._events
 
     @property
     def keep_alive(self) -> bool:
-        """Whether the client of the request whose head is whole lets the connection stay open."""
+        """Whether the connection stays open after the request whose head is complete."""
         return bool(self._parser.should_keep_alive()) and not self._parser.should_upgrade()
 
     def _parse(self, data: bytes) -> None:
@@ -74,17 +76,17 @@ class RequestParser:
             self._parse(rest)
 
     def _ignore_upgrade(self) -> None:
-        """Read the body of a request that asks for another protocol. RFC 9110, 7.8: a server may ignore that.
+        """Read on after a request that asks for another protocol, which a server may ignore (RFC 9110, 7.8).
 
-        httptools has ended with the head. Another parser goes on from there, after a head that frames the same body.
+        httptools stops after the head of such a request. A new parser gets a head with the same framing, and goes on.
         """
         self._parser, self._replays = httptools.HttpRequestParser(self), True
         framed = b"transfer-encoding: chunked" if self.length is None else b"content-length: %d" % self.length
         self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framed)
         self._replays = False
 
-    def _bound(self, size: int) -> None:
-        """Refuse a head or trailers that never end, and chunk extensions past all measure."""
+    def _limit_overhead(self, size: int) -> None:
+        """Count bytes outside bodies. Raise Refused for a head, trailers or chunk extensions that are too long."""
         self._overhead += size
         if self._overhead > MAX_HEAD_BYTES + CHUNK_FRAME_BYTES * self._chunks:
             raise self._too_large()
@@ -99,10 +101,10 @@ class RequestParser:
         said = f"The request's {what} larger than {MAX_HEAD_BYTES} bytes; send fewer or shorter ones"
         return Refused(431, said, "headers")
 
-    # Called by httptools.
+    # Callbacks of httptools: https://github.com/MagicStack/httptools#apis
 
     def on_message_begin(self) -> None:
-        """Called for each request."""
+        """A request begins."""
         if self._replays:
             return
         self._events.request_begins()
@@ -111,20 +113,20 @@ class RequestParser:
         self._url, self._headers = b"", []
 
     def on_url(self, url: bytes) -> None:
-        """Called with a part of the request's target."""
+        """A part of the request's target."""
         if not self._replays:
             self._count_head(len(url))
             self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Called for each header, and for each trailer: those are counted and ignored (RFC 9110, 6.5.1)."""
+        """A header, or a trailer; trailers are counted and ignored (RFC 9110, 6.5.1)."""
         if not self._replays:
             self._count_head(len(name) + len(value) + 4)
             if self.receiving is None:
                 self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """Called when a request's head is whole."""
+        """The head of a request is complete."""
         if self._replays:
             return
         method, version = self._parser.get_method().decode(), self._parser.get_http_version()
@@ -133,17 +135,17 @@ class RequestParser:
         self.receiving = self._events.head_complete(method, version, self._url, self._headers, framed)
 
     def on_chunk_header(self) -> None:
-        """Called for each chunk of a body."""
+        """A chunk of a body begins."""
         self._chunks += 1
 
     def on_body(self, body: bytes) -> None:
-        """Called with a part of a body."""
+        """A part of a body."""
         self._overhead -= len(body)
         if self.receiving:
             self.receiving.add(body)
 
     def on_message_complete(self) -> None:
-        """Called when a request is whole; for one with an upgrade first when its head is."""
+        """A request is complete. For one with an upgrade, httptools calls this after the head too."""
         exchange = self.receiving
         if exchange and not self._parser.should_upgrade():
             self.receiving, self.in_request = None, False

@@ -1,4 +1,4 @@
-"""The comparison: every system started in turn, checked, warmed up, loaded and weighed, round after round."""
+"""The comparison: in each round, start each system, check its predictions, and measure its speed and memory."""
 
 import argparse
 from collections.abc import Iterator
@@ -13,18 +13,18 @@ from testing.benchmark.systems import ALL
 
 
 class Task(NamedTuple):
-    """One shape of request, over each of these numbers of connections."""
+    """A case to measure over each of these numbers of connections."""
 
     case: Case
     connections: tuple[int, ...]
 
 
 Start = list[Task]
-"""What a system with a model is asked between one start and its end."""
+"""The tasks for one system with one model, between its start and its end."""
 
 
 def compare(asked: argparse.Namespace, results: Results) -> None:
-    """Measures every system in turn, round after round, so that what the machine does meanwhile hits all alike."""
+    """Measure all systems in each round, so that a slow moment of the machine affects all of them."""
     unavailable: dict[str, str] = {}
     found = list(starts(asked, unavailable))
     print(f"{len(found)} starts a round, {asked.rounds} rounds: about {minutes(found, asked):.0f} minutes", flush=True)
@@ -37,12 +37,12 @@ def compare(asked: argparse.Namespace, results: Results) -> None:
             unavailable=unavailable,
             machine=machine.describe(),
             versions=versions(found),
-            asked={"rounds": asked.rounds, "seconds": asked.seconds},
+            asked={"rounds": asked.rounds, "seconds": asked.seconds, "fresh_ids": True},
         )
 
 
 def starts(asked: argparse.Namespace, unavailable: dict[str, str]) -> Iterator[Start]:
-    """What was asked for and can be had here; of what can't, the reason is noted."""
+    """Yield the starts that the command line asks for. Note the reason for those that are not possible here."""
     for model in asked.models:
         for system in (each for each in ALL if each.name in asked.systems and each.name not in unavailable):
             parts = [part for part in plan.PARTS if part.model == model and system.name in part.systems]
@@ -57,20 +57,20 @@ def starts(asked: argparse.Namespace, unavailable: dict[str, str]) -> Iterator[S
 
 
 def minutes(found: list[Start], asked: argparse.Namespace) -> float:
-    """How long the rounds will take, by what they took once."""
+    """Return the estimated duration of all rounds in minutes."""
     points = [len(task.connections) for start in found for task in start]
     loaded = sum(points) * (asked.seconds + plan.CHECK_SECONDS) + len(points) * plan.WARM_UP_SECONDS
     return float(asked.rounds * (loaded + len(found) * plan.START_SECONDS) / 60)
 
 
 def versions(found: list[Start]) -> dict[str, dict[str, str]]:
-    """Of each system's packages."""
+    """Return the package versions of each system."""
     systems = {start[0].case.system.name: start[0].case.system for start in found}
     return {name: environments.versions(system.venv, system.packages) for name, system in systems.items()}
 
 
 def measure(start: Start, number: int, asked: argparse.Namespace, unavailable: dict[str, str]) -> list[dict[str, Any]]:
-    """One start of a system and its measurements; none, and the reason noted, where it answers wrongly."""
+    """Start a system, and return its measurements. Note the reason where it fails or predicts wrongly."""
     rows: list[dict[str, Any]] = []
     first = start[0].case
     try:
@@ -86,7 +86,7 @@ def measure(start: Start, number: int, asked: argparse.Namespace, unavailable: d
 
 
 def loaded(running: Server, task: Task, number: int, asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Checks, warms up, loads and weighs it. Raises server.Broken."""
+    """Check the predictions, warm up, and yield a measurement for each number of connections. Raise server.Broken."""
     case, script = task.case, prepare.WORK / "wrk.lua"
     case.check(running)
     wrk.fire(case.load, running.port, 32, plan.WARM_UP_SECONDS, asked.load_core, script)

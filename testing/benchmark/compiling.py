@@ -1,4 +1,4 @@
-"""What compiling a model brings: each estimator trained by the project's own command, the figures from its card."""
+"""Speed of compiled models: trains each estimator from the command line, and reads the figures from its card."""
 
 import csv
 import json
@@ -46,7 +46,7 @@ def score(model, X, y):
 
 
 def cards(python: Path) -> dict[str, Any]:
-    """What the cards say of the compiled form, by the estimator's name; the project's own two models first."""
+    """Return `compiled` of the cards by estimator name, the project's two default models first."""
     folder = _fork()
     found = {"the default classifier": _trained(python, folder, "classifier", "leaves")}
     found["the default regressor"] = _trained(python, folder, "regressor", "income")
@@ -61,7 +61,7 @@ def cards(python: Path) -> dict[str, Any]:
 
 
 def table(found: dict[str, Any]) -> list[str]:
-    """The figures in Markdown."""
+    """Return the figures as a Markdown table."""
     lines = [
         "| estimator | served by | 1 row: ms | compiled | many rows | ms | compiled | difference |",
         "|---|---|---|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""Throw-away virtual environments, one for each set of requirements: the peers' pins collide."""
+"""Virtual environments, one for each set of requirements, as the peers' pinned versions conflict."""
 
 import json
 import subprocess
@@ -10,15 +10,15 @@ FOLDER = Path(__file__).parent / ".environments"
 
 
 class Unavailable(Exception):
-    """An environment that can't be made here, and why."""
+    """An environment can't be created here; the message says why."""
 
 
 def python(name: str, requirements: Sequence[str], where: Path = FOLDER) -> Path:
-    """The Python of an environment with these requirements; kept from one run to the next. Raises Unavailable."""
+    """Return the Python of an environment with these requirements. Reuse it in later runs. Raise Unavailable."""
     folder = where / name
     stamp, wanted = folder / "requirements.json", _stamp(folder, requirements)
     if not stamp.is_file() or stamp.read_text() != wanted:
-        print(f"making the environment of {name} ...", flush=True)
+        print(f"creating the environment of {name} ...", flush=True)
         _call(sys.executable, "-m", "venv", "--clear", str(folder))
         _call(str(folder / "bin" / "python"), *_PIP, "--quiet", "install", *requirements)
         stamp.write_text(wanted)
@@ -26,7 +26,7 @@ def python(name: str, requirements: Sequence[str], where: Path = FOLDER) -> Path
 
 
 def versions(name: str, packages: Sequence[str]) -> dict[str, str]:
-    """The versions that an environment has of these packages."""
+    """Return the installed version of each of these packages."""
     found = json.loads(_call(str(FOLDER / name / "bin" / "python"), *_PIP, "list", "--format", "json"))
     wanted = {package.lower().replace("_", "-") for package in packages}
     return {each["name"]: each["version"] for each in found if each["name"].lower().replace("_", "-") in wanted}
@@ -36,7 +36,7 @@ _PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
 
 
 def _stamp(folder: Path, requirements: Sequence[str]) -> str:
-    # Its commands name their Python by its path: a folder that was moved is made anew.
+    # Its scripts contain the path of their Python, so a folder that was moved needs a new environment.
     said = [Path(each).read_text() if each.startswith("/") else each for each in requirements]
     return json.dumps([sys.version, str(folder), *said])
 

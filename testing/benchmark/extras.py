@@ -1,4 +1,4 @@
-"""The questions beside the comparison: a million requests, memory of a worker, log lines, freezing the heap."""
+"""Measurements beside the comparison: a million requests, memory per worker, log lines, gc.freeze() and others."""
 
 import argparse
 import os
@@ -17,7 +17,7 @@ from testing.benchmark.systems import ALL, PASSWORD, USER
 
 
 def million(n: int, asked: argparse.Namespace) -> dict[str, Any]:
-    """Seconds that n JSON requests take through the shipped load test, sharing two cores with the server."""
+    """Return the seconds that the load test takes for n JSON requests, sharing two cores with the server."""
     cores = f"{asked.server_core},{asked.load_core}"
     seed = _seed_rate(asked, cores)
     found: dict[str, Any] = {"requests": n, "seed_rate": seed}
@@ -30,7 +30,7 @@ def million(n: int, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _seed_rate(asked: argparse.Namespace, cores: str) -> float:
-    """Requests a second of the seed's design with two workers on the same cores. wrk asks, which costs it least."""
+    """Return requests per second of the seed's design: two workers on the same cores, and wrk, the cheapest client."""
     case = _case("seed's design", "csv")
     with case.start(cores, WEB_CONCURRENCY="2") as running:
         case.check(running)
@@ -49,13 +49,13 @@ def _shots(case: Case, n: int, cores: str, workers: str) -> float:
         )
         seconds = time.perf_counter() - started
     if done.returncode:
-        raise SystemExit(f"the load test failed: {done.stdout} {done.stderr}")
+        raise SystemExit(f"The load test failed: {done.stdout} {done.stderr}")
     print(done.stdout, flush=True)
     return seconds
 
 
 def memory(workers: int, asked: argparse.Namespace) -> dict[str, Any]:
-    """MB of fast-ml with one worker and with several, loaded; and again after a hot-swap."""
+    """Return MB of fast-ml with one worker and with several, under load, and again after a new version went live."""
     case = _case("fast-ml", "row")
     weighed = {n: _weigh(case, n, asked) for n in (1, workers)}
     found: dict[str, Any] = {"workers": workers}
@@ -76,14 +76,14 @@ def _weigh(case: Case, workers: int, asked: argparse.Namespace) -> dict[str, flo
 
 
 def _exercise(case: Case, running: Server, asked: argparse.Namespace) -> float:
-    """The memory once every worker has been busy, and so has taken the live version; some of it comes by itself."""
+    """Return MB after a load during which every worker takes the live version, if it has not preloaded it."""
     wrk.fire(case.load, running.port, 128, 4, asked.load_core, WORK / "wrk.lua")
     time.sleep(1)
     return running.pss()
 
 
 def logs(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
-    """Requests a second of fast-ml with a log line for each and without; the median of interleaved rounds."""
+    """Return requests per second of fast-ml with a log line for each and without, medians of interleaved rounds."""
     case = _case("fast-ml", "row")
     rates: dict[str, list[float]] = {"info": [], "warning": []}
     for _ in range(rounds):
@@ -96,24 +96,24 @@ def logs(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def compiled(_: int, asked: argparse.Namespace) -> dict[str, Any]:
-    """What compiling brings to common estimators: the cards' figures."""
+    """Return the speed of compiled and original estimators, from their cards."""
     return compiling.cards(_case("fast-ml", "row").python)
 
 
 def image(starts: int, _: argparse.Namespace) -> dict[str, Any]:
-    """What its packages cost the container image."""
+    """Return size and start time of the container image with and without the ONNX packages."""
     return container.measure(starts)
 
 
 def training(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
-    """What a training costs those who are served meanwhile."""
+    """Return p99 of predictions while a training runs, and without one."""
     return trainings.p99(_case("fast-ml", "row"), rounds, asked)
 
 
 def freeze(rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
-    """p99 in ms with the heap frozen after loading, as it is, and in a copy without; medians of interleaved rounds."""
+    """Return p99 in ms with gc.freeze() after loading, and in a copy without it, medians of interleaved rounds."""
     case = _case("fast-ml", "row")
-    files = [case.folder / place for place in ("rest_api/live.py", "gunicorn/gunicorn-config.py")]
+    files = [case.folder / place for place in ("rest_api/serving/loading.py", "gunicorn/gunicorn-config.py")]
     frozen = [file.read_text() for file in files]
     sources = {"frozen": frozen, "not frozen": [source.replace("gc.freeze()", "pass") for source in frozen]}
     found: dict[str, list[float]] = {name: [] for name in sources}

@@ -1,4 +1,4 @@
-"""What compiling models costs the container image: its size and its start, with its packages and without."""
+"""Size and start time of the container image, with the packages that compile models and without them."""
 
 import http.client
 import re
@@ -18,7 +18,7 @@ PATIENCE = 120
 
 
 def measure(starts: int) -> dict[str, dict[str, float]]:
-    """MB and seconds until it is ready, the median of interleaved starts, of both images."""
+    """Return size in MB and median start time in seconds of both images. Starts are interleaved."""
     tags = {name: _built(name) for name in ("with", "without")}
     seconds: dict[str, list[float]] = {name: [] for name in tags}
     for _ in range(starts):
@@ -30,7 +30,7 @@ def measure(starts: int) -> dict[str, dict[str, float]]:
 
 
 def _built(name: str) -> str:
-    """An image of this project; without the packages, it is what is left when their lines are taken out."""
+    """Build an image of this project, `without` from requirements that lack the ONNX packages. Return its tag."""
     folder, tag = WORK / "image" / name, f"{NAME}-{name}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -52,7 +52,7 @@ def _start(tag: str) -> float:
     try:
         while not _ready(port):
             if time.perf_counter() - started > PATIENCE:
-                raise SystemExit(f"{tag} does not start")
+                raise SystemExit(f"{tag} is not ready after {PATIENCE} s")
             time.sleep(0.05)
         return time.perf_counter() - started
     finally:

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""The machine on which the results were measured."""
 
 import os
 import platform
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def describe() -> dict[str, str]:
-    """Processor, cores, memory, system, Python and date; nothing that names the machine or its owner."""
+    """Return processor, cores, memory, system, Python, date and load, but nothing that identifies machine or owner."""
     return {
         "processor": _first("/proc/cpuinfo", "model name") or platform.machine(),
         "cores": str(os.cpu_count()),

@@ -1,4 +1,4 @@
-"""What is measured with which model: enough for every figure that is promised, and no more, so that a run ends."""
+"""The measurements: each model, request shape, system and number of connections that a goal in summary.py needs."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ START_SECONDS, CHECK_SECONDS, WARM_UP_SECONDS = 6, 0.5, 1
 
 
 class Part(NamedTuple):
-    """Systems that are asked the same with the same model, over so many connections."""
+    """A table of results: these systems get the same requests for the same model, over each number of connections."""
 
     title: str
     model: str

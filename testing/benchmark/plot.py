@@ -1,4 +1,4 @@
-"""Run by an environment of its own: draws the panels that come as JSON on stdin.
+"""Draws the panels that it reads as JSON from stdin. Runs in an environment of its own.
 
 {title: {system: {"rate": [median, least, most], "p99": [...]}}}
 """
@@ -9,7 +9,7 @@ import sys
 import matplotlib as mpl  # type: ignore[import-not-found]
 
 mpl.use("svg")
-mpl.rcParams |= {"svg.hashsalt": "fast-ml", "svg.fonttype": "none", "font.size": 8}
+mpl.rcParams.update({"svg.hashsalt": "fast-ml", "svg.fonttype": "none", "font.size": 8})
 
 import matplotlib.pyplot as plt  # type: ignore[import-not-found]  # noqa: E402
 
@@ -18,7 +18,7 @@ LABELS = {"rate": "requests a second (more is better)", "p99": "p99 in ms (less 
 
 
 def main(out: str) -> None:
-    """One row of panels for each kind of request, throughput beside latency."""
+    """Draw a row of panels for each kind of request: throughput, and latency beside it."""
     panels = json.load(sys.stdin)
     if not panels:
         return
@@ -35,7 +35,7 @@ def main(out: str) -> None:
 
 
 def bars(axis, found: dict[str, list[float]]) -> None:
-    """Medians, with the spread of the rounds as whiskers."""
+    """Draw the medians, with the spread over the rounds as whiskers."""
     names = list(found)[::-1]
     middle, least, most = zip(*(found[name] for name in names), strict=True)
     below = [value - low for value, low in zip(middle, least, strict=True)]

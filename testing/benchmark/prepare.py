@@ -1,4 +1,4 @@
-"""Everything a system needs before it can be started: its environment, its model, and what to ask it."""
+"""Prepares a system: its virtual environment, its model, and its requests."""
 
 import json
 import os
@@ -32,7 +32,7 @@ BOUNDARY = "benchmark"
 
 @dataclass(frozen=True)
 class Case:
-    """A system with one of the models and one shape of request, ready to start."""
+    """A system with one model and one request shape, ready to start."""
 
     system: System
     model: str
@@ -41,17 +41,17 @@ class Case:
 
     @property
     def folder(self) -> Path:
-        """Where its model is: a fork of the project, or a pickle."""
+        """Folder of its model: a copy of the project, or a folder with a pickle."""
         return WORK / ("forks" if self.system.project else f"models/{self.system.venv}") / self.model
 
     @property
     def expected(self) -> Any:
-        """scikit-learn's own answers to the rows of the test table, in this environment."""
+        """scikit-learn's predictions for the test table, in this environment."""
         return json.loads((WORK / "models" / self.system.venv / self.model / "expected.json").read_text())
 
     @property
     def asked(self) -> Shape:
-        """How it is asked about a row. The seed's request is a table, and its answer the accuracy."""
+        """Shape of a request for one row. The seed's design takes a table instead, and returns the accuracy."""
         row = tables.rows(MODELS[self.model], TARGETS[MODELS[self.model]])[0]
         if self.shape == "oip":
             return replace(OIP, path=self.system.oip)
@@ -59,19 +59,19 @@ class Case:
 
     @property
     def load(self) -> Load:
-        """The requests to send."""
+        """The requests to send: a different row in each, or with the seed's design the table in a different order."""
         sample = MODELS[self.model]
         credentials = {"Authorization": BASIC} if self.system.csv or self.system.project else {}
         if self.shape == "csv":
             kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-            body = _form(tables.test_table(sample).read_bytes(), TARGETS[sample])
-            return Load(self.system.csv, credentials | kind, [body])
+            bodies = [_form(table, TARGETS[sample]) for table in tables.rotations(sample)]
+            return Load(self.system.csv, credentials | kind, bodies)
         bodies = [self.asked.body(row) for row in tables.rows(sample, TARGETS[sample])]
         return Load(self.asked.path, credentials | dict(self.asked.headers), bodies)
 
     @contextmanager
     def start(self, cores: str, **environment: str) -> Iterator[server.Server]:
-        """The system on these cores, with further settings, once it answers. Raises server.Broken."""
+        """Start the system on these cores with further settings, and wait until it responds. Raise server.Broken."""
         port = server.free_port()
         names = {"python": self.python, "port": port, "folder": self.folder, "peers": HERE / "peers"}
         settings = {name: value.format(**names) for name, value in self.system.environment.items()}
@@ -86,7 +86,7 @@ class Case:
             yield running
 
     def check(self, running: server.Server) -> None:
-        """Asks about every row, many at a time, so that batches form. Raises server.Broken for a wrong answer."""
+        """Send all requests, 16 at a time, so that batches form. Raise server.Broken if a prediction is wrong."""
         load = self.load
         if self.system.name == "raw ASGI":
             return
@@ -94,7 +94,7 @@ class Case:
             answers = list(pool.map(lambda body: running.post(load.path, load.headers, body), load.bodies))
         for row, (status, body) in enumerate(answers):
             if status != 200 or not self._right(body, row):
-                raise server.Broken(f"answers row {row} wrongly: {status} {body[:300]!r}")
+                raise server.Broken(f"predicts row {row} wrongly: {status} {body[:300]!r}")
 
     def _right(self, answer: bytes, row: int) -> bool:
         if self.shape == "csv":
@@ -103,7 +103,7 @@ class Case:
 
 
 def case(system: System, model: str, shape: str) -> Case:
-    """The case, with its environment made and its model trained. Raises environments.Unavailable."""
+    """Create the environment, train the model, and return the case. Raise environments.Unavailable."""
     found = Case(system, model, shape, environments.python(system.venv, system.requirements))
     tables.write()
     _peers_model(found.python, WORK / "models" / system.venv / model)
@@ -114,13 +114,13 @@ def case(system: System, model: str, shape: str) -> Case:
 
 @cache
 def _peers_model(python: Path, folder: Path) -> None:
-    """The model as the peers load it, and scikit-learn's own answers in that environment."""
+    """Write the model that the peers load, and scikit-learn's predictions in that environment."""
     _call(python, HERE / "train.py", HERE / "estimators" / f"{folder.name}.py", tables.FOLDER, folder)
 
 
 @cache
 def _fork(python: Path, folder: Path) -> None:
-    """A copy of the project as its users have one: their table, their estimator, trained by the command."""
+    """Copy the project as a user would: with another table and estimator, trained from the command line."""
     shutil.rmtree(folder, ignore_errors=True)
     ignored = shutil.ignore_patterns("saved_models", "__pycache__")
     for name in ("rest_api", "gunicorn", "ML"):
@@ -134,7 +134,7 @@ def _fork(python: Path, folder: Path) -> None:
 
 
 def train(python: Path, folder: Path) -> None:
-    """A further version of the model. No row is held out, so that it is the peers' model."""
+    """Train another version, without held-out rows, so that it is the same model as the peers'."""
     settings = {"MODELS_DIR": str(folder / "ML" / "saved_models"), "HOLDOUT": "1e-9", "LOG_LEVEL": "warning"}
     table = folder / "ML" / "data" / MODELS[folder.name]
     command = (python, "-m", "ML.training", "classifier", table, TARGETS[table.name], "--force")
@@ -142,7 +142,7 @@ def train(python: Path, folder: Path) -> None:
 
 
 def _form(table: bytes, target: str) -> bytes:
-    """The seed's own request: a table and the name of its target."""
+    """Return the multipart body of the seed's request: a table, and the name of its target."""
     field = 'Content-Disposition: form-data; name="{}"{}\r\n'
     file = field.format("csv_file", '; filename="test.csv"') + "Content-Type: text/csv\r\n"
     parts = [field.format("target_variable", "").encode() + b"\r\n" + target.encode(), file.encode() + b"\r\n" + table]
@@ -154,4 +154,4 @@ def _call(*command: Any, cwd: Path | None = None, **environment: str) -> None:
         list(map(str, command)), cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True
     )
     if done.returncode:
-        raise environments.Unavailable(f"its model can't be made: {(done.stderr or done.stdout).strip()[-500:]}")
+        raise environments.Unavailable(f"training its model failed: {(done.stderr or done.stdout).strip()[-500:]}")

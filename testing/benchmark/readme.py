@@ -1,39 +1,62 @@
-"""The parts of the README that the results make: how fast it is beside others, and what compiling a model brings."""
+"""The parts of README.md and docs/performance.md that are generated from the results."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 from testing.benchmark import compiling, plan, report
 from testing.benchmark.summary import Rows, pick, ratios, spread
-from testing.benchmark.systems import ALL
+from testing.benchmark.systems import ALL, PEERS
 from testing.benchmark.tables import ROOT
 
-FILE = ROOT / "README.md"
+README = ROOT / "README.md"
+PERFORMANCE = ROOT / "docs" / "performance.md"
 LIMIT = "raw ASGI"
+BEST = "JSON row, SVC, 32 connections: requests/s vs the best peer"
 
 
-def renewed(text: str, found: dict[str, Any]) -> str:
-    """The README with these results between its markers."""
-    for name, lines in (("measured", measured(found)), ("compiled", compiled(found))):
-        part = "\n".join(["", "", *lines, "", ""])
+def publish(found: dict[str, Any]) -> None:
+    """Write the results into both pages."""
+    for file in README, PERFORMANCE:
+        file.write_text(renewed(file, found))
+
+
+def renewed(file: Path, found: dict[str, Any]) -> str:
+    """Return the text of a page with these results between its markers."""
+    parts = {"speed": speed} if file == README else {"measured": measured, "compiled": compiled}
+    text = file.read_text()
+    for name, lines in parts.items():
+        part = "\n".join(["", "", *lines(found), "", ""])
         text, times = re.subn(f"(?s)(<!-- {name} -->).*(<!-- /{name} -->)", lambda m: m[1] + part + m[2], text)  # noqa: B023
-        assert times == 1, f"the README has no place for what is {name}"
+        assert times == 1, f"{file.name} has no markers for {name}"
     return text
 
 
+def speed(found: dict[str, Any]) -> list[str]:
+    """Return the README's sentences on JSON rows to the SVC."""
+    rows = pick(found.get("measured", []), system="fast-ml", model="svc", shape="row")
+    rate, p50 = _figure(pick(rows, connections=32), "rate", ",.0f"), _figure(pick(rows, connections=1), "p50", ".2f")
+    times = next((each.found.median for each in ratios(found) if each.measure == BEST and each.found), 0)
+    return [
+        f"One worker answers {rate} requests a second, each a row of JSON for a support vector machine: {times:.2g}",
+        f"times as many as the best of {len(PEERS)} other model servers. With one caller, an answer takes {p50} ms",
+        "(median). Credentials, schema checks and logs are on.",
+    ]
+
+
 def measured(found: dict[str, Any]) -> list[str]:
-    """Throughput of every system with every model, and where fast-ml is not the first."""
+    """Return the throughput of each system with each model, and the cases where fast-ml is not the first."""
     rows = found.get("measured", [])
     return [*report.setting(found), "", *_table(rows), "", *_missed(found), *lost(rows)]
 
 
 def compiled(found: dict[str, Any]) -> list[str]:
-    """What compiling brings to common estimators, and what its packages cost."""
+    """Return the speed of compiled estimators, and the cost of the ONNX packages for the image."""
     return [*compiling.table(found.get("compiled", {})), "", *report.image(found)]
 
 
 def _table(rows: Rows) -> list[str]:
-    """A line for each system: requests a second of each part over 32 connections, and more of the first."""
+    """Return a line for each system: requests per second of each part with 32 connections, more for the first part."""
     parts = [part for part in plan.PARTS if pick(rows, model=part.model, shape=part.shape)]
     head = ["system", *(part.short for part in parts), "SVC, 1 conn.: p50 ms", "SVC: p99 ms", "MB"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
@@ -53,7 +76,7 @@ def _figure(rows: Rows, field: str, form: str) -> str:
 
 
 def _missed(found: dict[str, Any]) -> list[str]:
-    """What was promised and is not reached."""
+    """Return the goals that are not reached."""
     known = [ratio for ratio in ratios(found) if ratio.found]
     missed = [ratio for ratio in known if not ratio.reached]
     lines = [f"Of {len(known)} figures that were set as a goal, {len(known) - len(missed)} are reached. Missed:"]
@@ -64,7 +87,7 @@ def _missed(found: dict[str, Any]) -> list[str]:
 
 
 def lost(rows: Rows) -> list[str]:
-    """Each case in which another is better than fast-ml; the raw ASGI function always is, as it does nothing."""
+    """Return the cases in which another system is better. The raw ASGI function always is, as it does nothing."""
     lines = []
     for part in plan.PARTS:
         for connections in part.connections:

@@ -1,4 +1,4 @@
-"""What is made of the results: lines while they come, tables in Markdown, the bars of the plot."""
+"""The results as text: a line for each measurement, Markdown tables, and the bars of the plot."""
 
 from itertools import chain
 from typing import Any
@@ -7,9 +7,12 @@ from testing.benchmark import compiling, plan
 from testing.benchmark.summary import Ratio, Rows, Spread, pick, ratios, spread
 from testing.benchmark.systems import ALL
 
+FRESH = "Each request has its own `X-Request-ID` and `traceparent`, and a different row than the one before. "
+"""Only for results with `fresh_ids`: older ones were measured with the same headers in each request."""
+
 
 def line(row: dict[str, Any]) -> str:
-    """A measurement, while it runs."""
+    """Return a measurement as one line for the terminal."""
     form = (
         "{round}  {system:<19}{model:<9} {shape}  {connections:>4} connections{rate:>10,.0f}/s"
         "   p50 {p50:>8.2f} ms   p99 {p99:>8.2f} ms  {memory:>6.0f} MB"
@@ -18,7 +21,7 @@ def line(row: dict[str, Any]) -> str:
 
 
 def page(found: dict[str, Any]) -> str:
-    """All of it as a page."""
+    """Return all results as a Markdown page."""
     lines = ["# Benchmark", "", *setting(found), "", *ratio_table(ratios(found)), ""]
     for part in plan.PARTS:
         if rows := pick(found.get("measured", []), model=part.model, shape=part.shape):
@@ -45,12 +48,13 @@ def setting(found: dict[str, Any]) -> list[str]:
     rounds = f"median of {asked['rounds']} interleaved rounds of {asked['seconds']:g} s (least - most)"
     return [
         f"{about}. One worker on one of {machine['cores']} cores, wrk on another; {rounds}. "
-        "Every system's answers were compared with scikit-learn's own."
+        + FRESH * asked.get("fresh_ids", False)
+        + "Every system's answers were compared with scikit-learn's own."
     ]
 
 
 def ratio_table(found: list[Ratio]) -> list[str]:
-    """Promised and measured."""
+    """Return the goals and the measured ratios as a table."""
     lines = ["| fast-ml compared | wanted | measured | reached |", "|---|---|---|---|"]
     for each in found:
         wanted = f"{'at least' if each.at_least else 'at most'} {each.wanted:.3g}"
@@ -96,7 +100,7 @@ def bars(rows: Rows) -> dict[str, Any]:
 
 
 def image(found: dict[str, Any]) -> list[str]:
-    """Size and start of the container image, with what compiling needs and without."""
+    """Return size and start time of the container image, with the ONNX packages and without."""
     if not (sizes := found.get("image")):
         return []
     form = "{mb:,.0f} MB, ready {seconds:.1f} s after `docker run`"

@@ -1,4 +1,4 @@
-"""The results on disk: results.json, and what is made of it: results.md, results.svg and two parts of the README."""
+"""The results on disk: results.json, and what is generated from it: results.md, results.svg, parts of two pages."""
 
 import json
 import subprocess
@@ -10,11 +10,11 @@ from testing.benchmark.summary import pick, ratios
 
 HERE = Path(__file__).parent
 FOLDER = HERE / "results"
-"""Of the results that are kept, and that the README shows."""
+"""Folder of the committed results, which the README shows."""
 
 
 class Results:
-    """What was measured, kept in a file: each kind of measurement replaces only its own."""
+    """The measurements in a file. A new measurement replaces only those of its kind."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -23,20 +23,20 @@ class Results:
         self.found: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
 
     def update(self, **found: Any) -> None:
-        """Takes it in and saves it, so that a run that is broken off has shown something."""
+        """Add measurements, and save them at once, so that an interrupted run keeps its results."""
         self.found |= found
         (self.folder / "results.json").write_text(json.dumps(self.found, indent=1) + "\n")
 
     def publish(self) -> None:
-        """Writes the tables, the plot and the README's parts; prints the ratios."""
+        """Write the tables, the plot and the README's parts, and print the ratios."""
         (self.folder / "results.md").write_text(report.page(self.found))
         print("\n" + "\n".join(report.ratio_table(ratios(self.found))))
         self.plot()
         if self.folder == FOLDER:
-            readme.FILE.write_text(readme.renewed(readme.FILE.read_text(), self.found))
+            readme.publish(self.found)
 
     def plot(self) -> None:
-        """Throughput and p99 at 32 connections. No plot where matplotlib can't be had."""
+        """Plot throughput and p99 at 32 connections. Skip the plot if matplotlib can't be installed."""
         rows = pick(self.found.get("measured", []), connections=32)
         parts = [part for part in plan.PARTS if part.drawn]
         panels = {part.title: report.bars(pick(rows, model=part.model, shape=part.shape)) for part in parts}

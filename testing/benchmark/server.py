@@ -1,4 +1,4 @@
-"""A system under load: started on a core of its own, asked, weighed and stopped with all of its processes."""
+"""Starts a system on a core of its own, sends requests, measures memory, and stops all its processes."""
 
 import http.client
 import os
@@ -15,7 +15,7 @@ STOP_SECONDS = 20
 
 
 class Broken(Exception):
-    """A system that does not start, or answers wrongly, and how."""
+    """A system does not start, or predicts wrongly; the message says how."""
 
 
 class Server:
@@ -25,7 +25,7 @@ class Server:
         self.process, self.port, self.log = process, port, log
 
     def post(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        """Status and body of the answer to one request."""
+        """Send one request, and return status and body of the response."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request("POST", path, body, dict(headers))
@@ -35,7 +35,7 @@ class Server:
             connection.close()
 
     def wait(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
-        """Returns when the request is answered 200. Raises Broken."""
+        """Return once the response to this request is 200. Raise Broken after START_SECONDS."""
         deadline, last = time.monotonic() + START_SECONDS, "no answer"
         while time.monotonic() < deadline and self.process.poll() is None:
             with suppress(OSError, http.client.HTTPException):
@@ -47,11 +47,11 @@ class Server:
         raise Broken(f"does not start ({last}): {' | '.join(self.log.read_text(errors='replace').splitlines()[-3:])}")
 
     def pss(self) -> float:
-        """Memory of all its processes in MB, pages that they share counted once."""
+        """Return the memory of all its processes in MB; shared pages count once."""
         return sum(map(_pss, tree(self.process.pid)))
 
     def stop(self) -> None:
-        """Ends it, first kindly, and whatever it leaves behind."""
+        """Stop it with SIGTERM, and kill what is left after STOP_SECONDS."""
         family = tree(self.process.pid)
         self.process.send_signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
@@ -66,7 +66,7 @@ class Server:
 def running(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path, port: int, cores: str
 ) -> Iterator[Server]:
-    """Starts a command on these cores; stops it at the end."""
+    """Start a command on these cores, and stop it at the end."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["taskset", "--cpu-list", cores, *command],
@@ -85,14 +85,14 @@ def running(
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def tree(pid: int) -> list[int]:
-    """A process and all that descend from it."""
+    """Return the ids of a process and of all its descendants."""
     parents: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""The shapes of a request: where it goes, what its body is for one row, and what its answer says."""
+"""Request shapes: the path, the body for one row, and the predictions in the response."""
 
 import json
 import struct
@@ -14,7 +14,7 @@ SIZE = "Inference-Header-Content-Length"
 
 @dataclass(frozen=True)
 class Shape:
-    """How a system is asked about a row, and how its answer is read."""
+    """How to send a row to a system, and how to read its response."""
 
     path: str
     body: Callable[[Row], bytes]
@@ -23,29 +23,29 @@ class Shape:
 
 
 def of_json(path: str, body: Callable[[Row], Any], answer: Callable[[Any], list[Any]]) -> Shape:
-    """JSON there and back."""
+    """Return a shape with a JSON request and a JSON response."""
     return Shape(path, lambda row: json.dumps(body(row)).encode(), lambda found: answer(json.loads(found)))
 
 
 def itself(row: Row) -> Any:
-    """The row itself, where the peer's code decides what the JSON looks like."""
+    """Return the row itself, for peers whose own code reads the JSON."""
     return row
 
 
 def instances(row: Row) -> Any:
-    """fast-ml's, KServe's and Vertex's way."""
+    """Return the body that fast-ml, KServe and Vertex AI expect."""
     return {"instances": [row]}
 
 
 def mlflow(row: Row) -> Any:
-    """MLflow's scoring protocol: an array of numbers, else a DataFrame in its `split` form."""
+    """Return the body of MLflow's scoring protocol: an array of numbers, else a DataFrame in `split` form."""
     if _numbers(row):
         return {"inputs": [list(row.values())]}
     return {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
 
 
 def oip(row: Row) -> Any:
-    """Open Inference Protocol: one tensor of numbers, else one input a column, which MLServer joins to a DataFrame."""
+    """Return an Open Inference Protocol body: one tensor if all are numbers, else an input per column."""
     if _numbers(row):
         return {"inputs": [_matrix(row) | {"data": [list(row.values())]}]}
     kinds = {name: "FP64" if isinstance(value, float) else "BYTES" for name, value in row.items()}
@@ -58,22 +58,22 @@ def oip(row: Row) -> Any:
 
 
 def prediction(answer: Any) -> list[Any]:
-    """The one prediction."""
+    """Return the single prediction as a list."""
     return [answer["prediction"]]
 
 
 def predictions(answer: Any) -> list[Any]:
-    """A list of them."""
+    """Return the list of predictions."""
     return list(answer["predictions"])
 
 
 def outputs(answer: Any) -> list[Any]:
-    """The first output's, by the Open Inference Protocol."""
+    """Return the predictions of an Open Inference Protocol response: its first output."""
     return list(answer["outputs"][0]["data"])
 
 
 def oip_binary(path: str, row: Row) -> Shape:
-    """The protocol's binary extension: numbers behind the JSON, the label behind the answer's. Any row is a pattern."""
+    """Return the shape of the binary extension, for rows with as many numbers as this one."""
     tensor = _matrix(row) | {"parameters": {"binary_data_size": 8 * len(row)}}
     head = json.dumps({"parameters": {"binary_data_output": True}, "inputs": [tensor]}).encode()
     headers = {"Content-Type": "application/octet-stream", SIZE: str(len(head))}
@@ -81,7 +81,7 @@ def oip_binary(path: str, row: Row) -> Shape:
 
 
 def _labels(answer: bytes) -> list[Any]:
-    """What stands behind the JSON: for each label four bytes of its length, and its text."""
+    """Return the labels behind the JSON: each has its length in four bytes, then its text."""
     text = answer.decode("latin-1")
     _, end = json.JSONDecoder().raw_decode(text)
     found = []

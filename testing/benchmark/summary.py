@@ -1,4 +1,4 @@
-"""Medians and spreads over the rounds, and the ratios between systems."""
+"""Medians and spreads over the rounds, and the ratios between systems that the goals are about."""
 
 from collections.abc import Iterable
 from statistics import median
@@ -10,7 +10,7 @@ Rows = list[dict[str, Any]]
 
 
 class Spread(NamedTuple):
-    """Median, least and most of the rounds."""
+    """Median, minimum and maximum over the rounds."""
 
     median: float
     least: float
@@ -18,13 +18,13 @@ class Spread(NamedTuple):
 
     @classmethod
     def of(cls, values: Iterable[float]) -> "Spread | None":
-        """None where nothing was measured."""
+        """Return the spread of these values, or None if there are none."""
         found = sorted(values)
         return cls(median(found), found[0], found[-1]) if found else None
 
 
 class Ratio(NamedTuple):
-    """How fast-ml compares in one respect, round by round; `at_least` False means that less is better."""
+    """fast-ml's figure divided by another system's, round by round. With `at_least` False, less is better."""
 
     measure: str
     wanted: float
@@ -33,22 +33,22 @@ class Ratio(NamedTuple):
 
     @property
     def reached(self) -> bool:
-        """Whether the median is as good as wanted."""
+        """Whether the median reaches the goal."""
         return self.found is not None and (self.found.median >= self.wanted) is self.at_least
 
 
 def pick(rows: Rows, **wanted: Any) -> Rows:
-    """The measurements that have these values."""
+    """Return the measurements with these values."""
     return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
 
 
 def spread(rows: Rows, field: str, **wanted: Any) -> Spread | None:
-    """Of one figure over the rounds."""
+    """Return the spread of one figure over the rounds."""
     return Spread.of(row[field] for row in pick(rows, **wanted))
 
 
 class Promise(NamedTuple):
-    """A figure of fast-ml beside the best of some others, in one case; they may be asked in another shape."""
+    """A goal: fast-ml's figure divided by that of the best of `others`, who may get another request shape."""
 
     measure: str
     wanted: float
@@ -60,7 +60,7 @@ class Promise(NamedTuple):
     their_shape: str = ""
 
     def kept(self, rows: Rows) -> Ratio:
-        """Taken within each round, so that a slow moment of the machine hits both sides."""
+        """Return the ratio, taken within each round, so that a slow moment of the machine affects both sides."""
         more, found = self.field == "rate", []
         same = pick(rows, model=self.model, connections=self.connections)
         for ours in pick(same, system="fast-ml", shape=self.shape):
@@ -87,7 +87,7 @@ PROMISES = (
     Promise("forest, one connection: p50 vs LitServe", 1 / 10, "forest", "row", 1, "p50", ("LitServe",)),
     Promise("default classifier, one connection: p50 vs FastAPI by hand", 1 / 20, "boosting", "row", 1, "p50", HAND),
     Promise("default classifier, 32 connections: vs FastAPI by hand", 10, "boosting", "row", 32, "rate", HAND),
-    # Not slower: 5% are noise.
+    # Not slower; a difference of 5 % is noise.
     Promise("SVC, 32 connections: requests/s vs not compiled", 0.95, "svc", "row", 32, "rate", PLAIN),
     Promise("SVC, one connection: p50 vs not compiled", 1.05, "svc", "row", 1, "p50", PLAIN),
     Promise("logistic regression, 32 connections: vs not compiled", 0.95, "logistic", "row", 32, "rate", PLAIN),
@@ -96,7 +96,7 @@ PROMISES = (
 
 
 def ratios(results: dict[str, Any]) -> list[Ratio]:
-    """All that was promised; peers are the five other servers."""
+    """Return the measured ratio for each goal. Peers are the five other model servers."""
     kept = [promise.kept(results.get("measured", [])) for promise in PROMISES]
     beside = _memory(results.get("memory", {})) + _million(results.get("million", {}))
     return kept + beside + _training(results.get("training", {}))

@@ -1,4 +1,4 @@
-"""What is compared: how each is installed, started, asked and understood. The peers themselves are in peers/."""
+"""The systems to compare: how to install and start each, and how to send it rows. Their code is in peers/."""
 
 from base64 import b64encode
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ ASGI = (*GUNICORN, "--worker-class", "uvicorn_worker.UvicornWorker", "--no-contr
 
 @dataclass(frozen=True)
 class System:
-    """One of those compared. `{python}`, `{port}`, `{folder}` (its model) and `{peers}` stand for what they say."""
+    """A system to compare. Its command and environment may use {python}, {port}, {folder} (its model) and {peers}."""
 
     name: str
     command: tuple[str, ...]
@@ -51,12 +51,12 @@ MODEL = {
 
 
 def script(name: str) -> tuple[str, ...]:
-    """A peer that starts itself."""
+    """Return the command for a peer that is a script."""
     return ("{python}", f"{{peers}}/{name}.py", "{folder}", "{port}")
 
 
 def peer(name: str, command: tuple[str, ...], *packages: str, **fields: Any) -> System:
-    """One with an environment of its own."""
+    """Return a system with a virtual environment of its own."""
     fields = {"row": ITSELF, "environment": MODEL, **fields}
     bare = tuple(package.partition("[")[0] for package in packages)
     venv = name.lower().replace(" ", "-")

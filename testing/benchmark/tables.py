@@ -1,4 +1,4 @@
-"""The tables that the benchmark's models learn from, and the rows that it asks about: iris, and a made-up mixed one."""
+"""Training tables, and the rows to predict: iris, and a generated table of numbers and text."""
 
 import csv
 import math
@@ -19,25 +19,31 @@ CITIES, PLANS, DEVICES = (
 
 
 def write() -> None:
-    """Puts `iris_train.csv`, `iris_test.csv`, `mixed_train.csv` and `mixed_test.csv` into FOLDER; always the same."""
+    """Write iris_train.csv, iris_test.csv, mixed_train.csv and mixed_test.csv to FOLDER, the same in each run."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for part in ("train", "test"):
         shutil.copy(ROOT / "ML" / "data" / f"{part}.csv", FOLDER / f"iris_{part}.csv")
     chance = random.Random(1)
     _write("mixed_train.csv", [_customer(chance, gaps=0.05) for _ in range(2000)])
-    # No gaps here: not every peer's protocol has a word for a missing value.
+    # No missing values here: some peers' protocols can't express them.
     _write("mixed_test.csv", [_customer(chance, gaps=0) for _ in range(45)])
 
 
 def test_table(sample: str) -> Path:
-    """The table with the rows to ask about that goes with a training table."""
+    """Return the test table that belongs to a training table."""
     return FOLDER / sample.replace("_train", "_test")
 
 
 def rows(sample: str, target: str) -> list[Row]:
-    """The rows to ask about, without the target."""
+    """Return the rows to predict, without the target."""
     with test_table(sample).open(newline="") as file:
         return [{name: _value(cell) for name, cell in row.items() if name != target} for row in csv.DictReader(file)]
+
+
+def rotations(sample: str) -> list[bytes]:
+    """Return the test table once for each of its rows, with that row first: different bytes, the same accuracy."""
+    header, *lines = test_table(sample).read_bytes().splitlines(keepends=True)
+    return [header + b"".join(lines[n:] + lines[:n]) for n in range(len(lines))]
 
 
 def _value(cell: str) -> float | str:

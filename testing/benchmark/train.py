@@ -1,4 +1,4 @@
-"""Run by each environment's own Python: fits an estimator of estimators/ for the peers, and says what it answers.
+"""Fits an estimator of estimators/ for the peers, and writes its predictions. Run with each environment's Python.
 
 python train.py estimators/svc.py TABLES OUT
 """
@@ -14,10 +14,10 @@ from sklearn.metrics import accuracy_score
 
 
 def main(source: Path, tables: Path, out: Path) -> None:
-    """Writes the models, and expected.json: scikit-learn's own answers to the rows of the test table.
+    """Write model.pkl, framed.pkl and expected.json, scikit-learn's predictions for the test table.
 
-    model.pkl learned from an array where all features are numbers, as predicting from one is fastest; framed.pkl always
-    from a DataFrame.
+    model.pkl is fitted on an array if all features are numbers, as predicting from one is fastest; framed.pkl always on
+    a DataFrame.
     """
     spec = importlib.util.spec_from_file_location(source.stem, source)
     assert spec and spec.loader
@@ -37,14 +37,14 @@ def main(source: Path, tables: Path, out: Path) -> None:
 
 
 def read(path: Path, target: str):
-    """Features and target; numbers as float64, text as str, as fast-ml has them."""
+    """Return features and target of a CSV file: numbers as float64, text as str, as in fast-ml."""
     table = pd.read_csv(path)
     y = table.pop(target).to_numpy(object)
     return table.astype({name: "float64" if table[name].dtype.kind in "if" else object for name in table}), y
 
 
 def plain(X: pd.DataFrame):
-    """An array, where all features are numbers."""
+    """Return an array if all features are numbers, else the DataFrame."""
     return X.to_numpy() if all(dtype.kind == "f" for dtype in X.dtypes) else X
 
 

@@ -1,4 +1,4 @@
-"""What a training costs those who are served meanwhile: p99 with and without one, on the same cores."""
+"""p99 of predictions while a training runs on the same cores, and without one."""
 
 import argparse
 import random
@@ -20,13 +20,13 @@ WARM_UP_SECONDS = 3
 
 
 def p99(case: Case, rounds: int, asked: argparse.Namespace) -> dict[str, Any]:
-    """p99 in ms of JSON rows, idle and while a table of 100,000 rows trains, in turn; medians and their ratio."""
+    """Return the median p99 in ms of JSON rows, alternately idle and while 100,000 rows train, and their ratio."""
     cores = f"{asked.server_core},{asked.load_core}"
     found: dict[str, dict[str, list[float]]] = {str(n): {"idle": [], "training": []} for n in CONNECTIONS}
     table = _table()
     with case.start(cores, WEB_CONCURRENCY="2") as running:
         case.check(running)
-        _fire(case, running, 32, cores, WARM_UP_SECONDS)  # else the first measurement has the workers' first requests
+        _fire(case, running, 32, cores, WARM_UP_SECONDS)  # so that the first measurement has no cold workers
         for _ in range(rounds):
             for name, measured in found.items():
                 measured["idle"].append(_fire(case, running, int(name), cores, asked.seconds))
@@ -44,7 +44,7 @@ def _fire(case: Case, running: Server, connections: int, cores: str, seconds: fl
 
 @contextmanager
 def _trained(running: Server, table: bytes) -> Iterator[None]:
-    """The fit of a training is under way; it is stopped at the end."""
+    """Start a training, wait until it fits, and stop it at the end."""
     with httpx.Client(base_url=f"http://127.0.0.1:{running.port}", auth=(USER, PASSWORD), timeout=120) as client:
         answer = client.post("/train_model", files={"csv_file": table}, data={"target_variable": "y", "force": "true"},
                              headers={"Prefer": "respond-async"})  # fmt: skip
@@ -53,12 +53,12 @@ def _trained(running: Server, table: bytes) -> Iterator[None]:
             time.sleep(0.1)
         yield
         if client.get(version).json()["status"] != "training":
-            raise SystemExit("the training ended before the measurement did: more rows, or fewer --seconds")
+            raise SystemExit("The training ended during the measurement. Use fewer --seconds, or more ROWS.")
         client.delete(version)
 
 
 def _table() -> bytes:
-    """Nine columns of noise and six classes, so that its fit lasts."""
+    """Return a CSV of nine random columns and six classes, which takes long to fit."""
     chance = random.Random(1)
     rows = (",".join(f"{chance.random():.6f}" for _ in range(9)) + f",{chance.choice('uvwxyz')}" for _ in range(ROWS))
     return ("a,b,c,d,e,f,g,h,i,y\n" + "\n".join(rows)).encode()

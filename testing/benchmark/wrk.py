@@ -1,4 +1,4 @@
-"""The load: wrk, fed by a script that sends the given bodies in turn, so that batches hold different rows."""
+"""The load: wrk, with a script that sends a different row and fresh ids in each request, as real proxies do."""
 
 import json
 import subprocess
@@ -6,17 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SCRIPT = """
+# wrk.format() is slower than the fastest server, so each request is formatted once; then its ids go in behind the
+# request line. https://www.w3.org/TR/trace-context/ has the format of traceparent.
+SCRIPT = r"""
 wrk.method, wrk.path = "POST", %s
 %s
 local bodies = {%s}
-local requests, turn = {}, 0
+local starts, ends, run, count = {}, {}, "", 0
 init = function()
-  for n, body in ipairs(bodies) do requests[n] = wrk.format(nil, nil, nil, body) end
+  for n, body in ipairs(bodies) do
+    local whole = wrk.format(nil, nil, nil, body)
+    local _, line = whole:find("\r\n", 1, true)
+    starts[n], ends[n] = whole:sub(1, line), whole:sub(line + 1)
+  end
+  local random = io.open("/dev/urandom", "rb")
+  run = random:read(8):gsub(".", function(byte) return string.format("%%02x", byte:byte()) end)
+  random:close()
 end
 request = function()
-  turn = turn %% #requests + 1
-  return requests[turn]
+  local n, span = count %% #starts + 1, string.format("%%016x", count + 1)
+  count = count + 1
+  local ids = "X-Request-ID: " .. run .. span .. "\r\ntraceparent: 00-" .. run .. span .. "-" .. span .. "-01\r\n"
+  return starts[n] .. ids .. ends[n]
 end
 done = function(all, latency)
   local e = all.errors
@@ -30,7 +41,7 @@ end
 
 @dataclass(frozen=True)
 class Load:
-    """What to send, one body after the other."""
+    """What to send: the bodies in turn, each request with ids of its own."""
 
     path: str
     headers: Mapping[str, str]
@@ -39,7 +50,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Result:
-    """What came back. Latencies in ms; `refused` answers were not 2xx or 3xx, `lost` ones did not come."""
+    """Requests per second, latencies in ms, responses other than 2xx and 3xx (`refused`), and missing ones (`lost`)."""
 
     rate: float
     p50: float
@@ -49,7 +60,7 @@ class Result:
 
 
 def fire(load: Load, port: int, connections: int, seconds: float, core: str, file: Path) -> Result:
-    """Sends as fast as the server answers, for so many seconds over so many connections, from one core."""
+    """Send requests from one core for a number of seconds, over each connection the next one after each response."""
     file.write_text(script(load))
     command = ["taskset", "--cpu-list", core, "wrk", "--threads", "1", "--connections", str(connections)]
     options = ["--duration", f"{max(1, round(seconds))}s", "--timeout", "60s", "--script", str(file)]
@@ -65,11 +76,11 @@ def fire(load: Load, port: int, connections: int, seconds: float, core: str, fil
 
 
 def script(load: Load) -> str:
-    """The Lua that wrk runs."""
+    """Return the Lua script for wrk."""
     headers = (f"wrk.headers[{_lua(name.encode())}] = {_lua(value.encode())}" for name, value in load.headers.items())
     return SCRIPT % (_lua(load.path.encode()), "\n".join(headers), ", ".join(map(_lua, load.bodies)))
 
 
 def _lua(text: bytes) -> str:
-    """A Lua string, whatever bytes are in it."""
+    """Return a Lua string literal of any bytes."""
     return '"' + "".join(chr(b) if chr(b).isalnum() and b < 128 else f"\\{b:03d}" for b in text) + '"'

@@ -1,4 +1,4 @@
-"""Third parties' own clients, unmodified, each in an environment of its own: their pins collide."""
+"""Run the clients of third parties, unmodified, each in an environment of its own because their pins collide."""
 
 import json
 import os
@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 
 from testing.benchmark import environments
+from testing.clients import prepare
 
 HERE = Path(__file__).parent
 
 
 def ask(client: str, *arguments: str, seconds: float = 120) -> Any:
-    """What the script `CLIENT.py` of this folder prints as JSON, run where `CLIENT.txt` is installed.
+    """Return what the script `CLIENT.py` of this folder prints as JSON, run where `CLIENT.txt` is installed.
 
-    Without the network the test is skipped, but not in CI.
+    If the environment can't be installed, the test is skipped, or fails in CI.
     """
     try:
-        python = environments.python(client, ["-r", str(HERE / f"{client}.txt")], HERE / ".environments")
+        python = prepare.python(client)
     except environments.Unavailable as error:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
     # -P: a script may have the name of the package that it imports.

@@ -48,7 +48,7 @@ async def v2(url, user, password, model, rows):
 
 
 def request_of(rows):
-    """The request as plain JSON, one matrix."""
+    """Return the request as plain JSON with one matrix."""
     data = [list(row.values()) for row in rows]
     return {"inputs": [{"name": "x", "shape": [len(rows), len(data[0])], "datatype": "FP64", "data": data}]}
 

@@ -13,7 +13,7 @@ DTYPES: dict = {"FP64": np.float64, "BOOL": np.bool_, "BYTES": np.object_}
 
 
 def tensors(rows, described, binary):
-    """One input for each column, as the model's metadata describes it."""
+    """Return one input for each column, as the model's metadata describes it."""
     for each in described:
         values: np.ndarray = np.array([row[each["name"]] for row in rows], dtype=DTYPES[each["datatype"]])
         tensor = triton.InferInput(each["name"], list(values.shape), each["datatype"])
@@ -21,7 +21,7 @@ def tensors(rows, described, binary):
 
 
 def matrix(rows, binary):
-    """All columns as one input."""
+    """Return all columns as one input."""
     values = np.array([list(row.values()) for row in rows])
     return [triton.InferInput("x", list(values.shape), "FP64").set_data_from_numpy(values, binary_data=binary)]
 
@@ -35,7 +35,7 @@ def texts(values):
 
 
 def every_way(client, model, rows):
-    """The predictions by every way of asking for them, each once."""
+    """Return the distinct predictions of all ways to request them."""
     told = client.get_model_metadata(model)
     ways = []
     for binary_in, binary_out, packing in product((True, False), (True, False), (None, "gzip", "deflate")):
@@ -50,7 +50,7 @@ def every_way(client, model, rows):
 
 
 def shares(client, model, rows):
-    """Rows and classes of the probabilities, and whether each row sums up to 1."""
+    """Return the shape of the probabilities, and whether each row sums to 1."""
     outputs = [triton.InferRequestedOutput("probabilities")]
     found = client.infer(model, list(tensors(rows, client.get_model_metadata(model)["inputs"], True)), outputs=outputs)
     array = found.as_numpy("probabilities")

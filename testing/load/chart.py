@@ -1,4 +1,4 @@
-"""Pictures as inline SVG; their colours are classes that the page's style fills in, for light and for dark."""
+"""Charts as inline SVG. Their colours are classes that the page's style defines for light and dark mode."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ ROW, LABEL = 15, 95  # the height and width of a label
 
 
 def latencies(tally: Tally) -> str:
-    """How many requests took how long, on a logarithmic axis, with the percentiles marked."""
+    """Draw the distribution of latencies on a logarithmic axis, with the percentiles marked."""
     filled = list(tally.filled())
     wide = max(1, math.ceil((filled[-1] - filled[0] + 1) / BARS))  # buckets in a bar
     first = filled[0] - wide
@@ -33,7 +33,7 @@ def latencies(tally: Tally) -> str:
 
 
 def throughput(tally: Tally) -> str:
-    """Requests a second, over the time of the run."""
+    """Draw requests per second over the time of the run."""
     times, rates = _rates(tally)
     x = _scale(0, times[-1], LEFT, WIDTH - RIGHT)
     y, grid = _heights(max(rates), TOP)
@@ -46,7 +46,7 @@ def throughput(tally: Tally) -> str:
 
 
 def _rates(tally: Tally) -> tuple[list[float], list[float]]:
-    """When each bar begins, and the last ends; requests a second in each."""
+    """Return the edges of the bars in seconds, and the requests per second of each."""
     slices = tally.seconds / SLICE
     wide = max(1, math.ceil(slices / BARS))  # slices in a bar
     counts = [0] * max(1, round(slices / wide))  # the last bar is half as wide or up to half wider: it ends the run
@@ -66,7 +66,7 @@ def _scale(least: float, most: float, start: float, end: float) -> Callable[[flo
 
 
 def _heights(most: float, top: float) -> tuple[Callable[[float], float], list[str]]:
-    """The scale from a value to its height, and the lines across the plot with their values."""
+    """Return the scale from values to heights, and the grid lines with their values."""
     ticks = _round_numbers(most, 4)
     y = _scale(0, ticks[-1], HEIGHT - BOTTOM, top)
     lines = []
@@ -87,7 +87,7 @@ def _text(x: float, y: float, text: str, anchor: str, kind: str = "tick") -> str
 
 
 def _bar(left: float, right: float, top: float, says: str) -> str:
-    """A bar from the foot of the plot, with a hairline between it and the next; the mouse shows what it says."""
+    """Draw a bar with a hairline to the next one and a tooltip."""
     wide = max(right - left - 1, 0.6)
     high = HEIGHT - BOTTOM - top
     size = f'x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{high:.1f}"'
@@ -95,7 +95,7 @@ def _bar(left: float, right: float, top: float, says: str) -> str:
 
 
 def _mark(name: str, seconds: float, x: Callable[[float], float], row: int) -> str:
-    """A percentile: a line through the plot, and its label in a row of its own so that none hides another."""
+    """Draw a percentile as a line, with its label in a row of its own so that labels don't overlap."""
     at, high = x(bucket(seconds) + 0.5), TOP + ROW * row
     line = f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{high}" y2="{HEIGHT - BOTTOM}"/>'
     side, anchor = (5, "start") if at < WIDTH - RIGHT - LABEL else (-5, "end")
@@ -103,7 +103,7 @@ def _mark(name: str, seconds: float, x: Callable[[float], float], row: int) -> s
 
 
 def milliseconds(seconds: float) -> str:
-    """A latency for people."""
+    """Return a latency as readable text."""
     return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{1000 * seconds:,.0f} ms"
 
 
@@ -112,14 +112,14 @@ def _span(place: int, wide: int) -> str:
 
 
 def _decades(first: int, last: int) -> list[tuple[int, str]]:
-    """1, 2, 5, 10 ... milliseconds, as buckets, where the axis has them."""
+    """Return the axis ticks 1, 2, 5, 10 ... milliseconds as buckets."""
     steps = [digit * 10.0**power for power in range(-6, 5) for digit in (1, 2, 5)]
     places = [(bucket(step), f"{step * 1000:g} ms") for step in steps]
     return [(place, label) for place, label in places if first <= place <= min(last, BUCKETS)]
 
 
 def _round_numbers(most: float, about: int) -> list[float]:
-    """Some round numbers from 0 on, the last of them most or just above it."""
+    """Return some round numbers from 0 to `most` or just above it."""
     power = 10.0 ** math.floor(math.log10(most / about))
     step = next(power * digit for digit in (1, 2, 5, 10) if power * digit * about >= most)
     return [round(step * i, 9) for i in range(math.ceil(most / step) + 1)]

@@ -1,4 +1,4 @@
-"""Several processes that fire at once, and what they tell."""
+"""Run several load-generating processes at once, and collect their results."""
 
 import multiprocessing
 import os
@@ -16,12 +16,12 @@ from testing.load.tally import Tally
 
 
 def cores() -> int:
-    """Those that this process may run on."""
+    """Return the CPUs that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def orders(shot: Shot, processes: int, concurrency: int, n: int | None, duration: float) -> list[Order]:
-    """The shares of the processes: at most one request apart, and none of them without any."""
+    """Divide the requests among the processes: shares differ by at most one, and none is empty."""
     concurrency = min(concurrency, n or concurrency)
     processes = min(processes, concurrency)
     callers, requests = _shares(concurrency, processes), _shares(n or 0, processes)
@@ -34,7 +34,7 @@ def _shares(whole: int, parts: int) -> list[int]:
 
 
 def fire(given: list[Order], tally: Tally, show: Callable[[], None]) -> None:
-    """Carries the orders out, adding to the tally what comes of them. Ctrl-C ends it early."""
+    """Run the orders and add the results to the tally. Ctrl-C stops early."""
     with crew(given) as (pipes, processes):
         with interruptible(tally):
             follow(pipes, tally, show)
@@ -46,7 +46,7 @@ def fire(given: list[Order], tally: Tally, show: Callable[[], None]) -> None:
 
 @contextmanager
 def interruptible(tally: Tally) -> Iterator[None]:
-    """Ctrl-C makes the tally hopeless: an exception might come in the middle of a message. The second one raises."""
+    """Make the first Ctrl-C only mark the run as stopped: raising could interrupt a message. The second one raises."""
 
     def interrupt(*_: object) -> None:
         tally.hopeless = "interrupted"
@@ -61,7 +61,7 @@ def interruptible(tally: Tally) -> Iterator[None]:
 
 @contextmanager
 def crew(given: list[Order]) -> Iterator[tuple[list[Connection], list[SpawnProcess]]]:
-    """Processes that begin together, once all are ready."""
+    """Start processes, and release them together when all are ready."""
     spawn = multiprocessing.get_context("spawn")
     # Ctrl-C reaches every process of a terminal: this one alone decides what follows.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -81,7 +81,7 @@ def crew(given: list[Order]) -> Iterator[tuple[list[Connection], list[SpawnProce
 
 
 def follow(pipes: list[Connection], tally: Tally, show: Callable[[], None]) -> None:
-    """Adds up what the processes tell until the last has ended; once it is hopeless for one, all stop."""
+    """Add up the results until the last process ends. If one process gives up, all stop."""
     live, told = [pipe for pipe in pipes if not pipe.closed], False
     while live:
         for pipe in wait(live, timeout=firing.TELL):

@@ -1,4 +1,4 @@
-"""A process that fires: its share of the connections and requests, on an event loop of its own."""
+"""A load-generating process: its share of the connections and requests, on its own event loop."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ PATIENCE = 300.0  # seconds without any answer
 
 @dataclass(frozen=True)
 class Order:
-    """What one process is to do."""
+    """The work of one process."""
 
     shot: Shot
     concurrency: int
@@ -31,7 +31,7 @@ class Order:
 
 
 def main(order: Order, parent: Connection) -> None:
-    """Says that it is ready, waits for the start, fires, and tells what happened until all has."""
+    """Report readiness, wait for the start, send the requests and report the results until the end."""
     with suppress(EOFError, OSError):  # the parent has gone, and nobody is left to tell
         parent.send(None)
         uvloop.run(Firing(order, parent, started=parent.recv()).run())
@@ -49,7 +49,7 @@ class Firing:
     over: bool = False
 
     async def run(self) -> None:
-        """Fires until no turn is left; sends what was counted, piece by piece."""
+        """Send requests until none is left, and report the counts from time to time."""
         asyncio.get_running_loop().add_reader(self.parent.fileno(), self.stop)
         # What costs time and serves nobody here is off: cookies, a timer for each request, the connector's queue.
         connector, jar, timeout = aiohttp.TCPConnector(limit=0), aiohttp.DummyCookieJar(), aiohttp.ClientTimeout(None)
@@ -65,12 +65,12 @@ class Firing:
                     caller.result()  # raises what should never happen
 
     def stop(self) -> None:
-        """The parent says that it is over, or has gone; what is under way still ends."""
+        """Stop when the parent says so or has exited. Running requests still finish."""
         asyncio.get_running_loop().remove_reader(self.parent.fileno())
         self.over = True
 
     def turns(self) -> Iterator[None]:
-        """One turn a request, for all callers together."""
+        """Yield once for each request, shared by all callers."""
         end = self.started + self.order.duration
         for _ in range(self.order.n) if self.order.n is not None else repeat(None):
             if self.over or time.monotonic() >= end:
@@ -78,7 +78,7 @@ class Firing:
             yield None
 
     async def call(self, client: aiohttp.ClientSession, turns: Iterator[None]) -> None:
-        """One caller: takes a turn, fires and counts, until no turn is left."""
+        """Send and count requests as one caller until none is left."""
         url, body, clock = URL(self.order.shot.url), self.order.shot.body, time.monotonic
         for _ in turns:
             began = clock()
@@ -95,7 +95,7 @@ class Firing:
                 self.look(outcome, answer)
 
     def fail(self, error: Exception, began: float) -> None:
-        """Counts a request without an answer. Where nobody listens any more, it is the last."""
+        """Count a request without an answer. Stop if no server is listening any more."""
         now, name = time.monotonic(), type(error).__name__
         self.tally.add(name, now - began, now - self.started)
         self.tally.complaint = self.tally.complaint or f"{name}: {error}"
@@ -103,7 +103,7 @@ class Firing:
             self.give_up(GONE.format(error))
 
     def look(self, outcome: int, answer: bytes) -> None:
-        """Reads the first good answer and every bad one; the other good ones are only counted."""
+        """Read the first good answer and every bad one. Only count the other good ones."""
         if outcome == 401:
             self.give_up(REFUSED)
         if outcome != 200:
@@ -116,12 +116,12 @@ class Firing:
             self.give_up(f"the answer {error}: {answer[:200].decode(errors='replace')}")
 
     def give_up(self, reason: str) -> None:
-        """Ends it all: no further request could succeed."""
+        """Stop everything, because no further request can succeed."""
         self.tally.hopeless = self.tally.hopeless or reason
         self.over = True
 
     async def tell_until_done(self, callers: "list[asyncio.Task[None]]") -> None:
-        """Sends the parent what was counted since the last time; gives up on a server that went silent."""
+        """Send the parent the counts since the last report. Give up if the server no longer answers."""
         answered, pending = time.monotonic(), set(callers)
         while pending:
             _, pending = await asyncio.wait(pending, timeout=TELL)

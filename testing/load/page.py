@@ -1,4 +1,4 @@
-"""The report: one page with nothing outside itself and no script, in light and in dark."""
+"""The report: a self-contained HTML page without scripts, for light and dark mode."""
 
 import time
 from html import escape
@@ -39,7 +39,7 @@ PAGE = """<!doctype html>
 
 
 def page(tally: Tally, sent: dict[str, str], failed: str) -> str:
-    """The whole page; `sent` says what was fired, where and how."""
+    """Return the page. `sent` says what was sent, where and how."""
     return PAGE.format(
         rate=f"{tally.rate:,.0f}",
         style=STYLE,
@@ -55,7 +55,7 @@ def page(tally: Tally, sent: dict[str, str], failed: str) -> str:
 
 
 def _tiles(tally: Tally) -> list[tuple[str, str]]:
-    """What one looks for first."""
+    """Return the key figures."""
     good = tally.outcomes[200] / tally.done
     return [
         ("requests a second", f"{tally.rate:,.0f}"),
@@ -67,7 +67,7 @@ def _tiles(tally: Tally) -> list[tuple[str, str]]:
 
 
 def _figures(tally: Tally, sent: dict[str, str]) -> dict[str, str]:
-    """Everything that is known."""
+    """Return the table with all figures."""
     return {
         "requests": f"{tally.done:,}",
         "seconds": f"{tally.seconds:.2f}",

@@ -1,4 +1,4 @@
-"""The request: built once, fired many times; and what its answer must hold."""
+"""A request of the load test, built once and sent many times, and the check of its answers."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ REFUSED = "the server refuses this user and password; set SERVICE_USER and SERVI
 
 @dataclass(frozen=True)
 class Shot:
-    """A request."""
+    """A prepared request."""
 
     url: str
     headers: Mapping[str, str]
@@ -24,7 +24,7 @@ class Shot:
     what: str  # for people
 
     def rows_in(self, answer: bytes) -> int:
-        """How many rows an answer predicts; raises ValueError if it is no answer to this request."""
+        """Return the number of rows that an answer predicts. Raises ValueError if it does not answer this request."""
         try:
             count = len(json.loads(answer)["predictions"])
         except (ValueError, KeyError, TypeError):
@@ -35,14 +35,14 @@ class Shot:
 
 
 async def check(url: str, headers: Mapping[str, str]) -> None:
-    """Exit if the server refuses the password. One request finds out; thousands would have it block our address."""
+    """Exit if the server refuses the password. Thousands of wrong requests would make it block this address."""
     async with aiohttp.ClientSession(headers=headers) as client, client.get(f"{url}models") as response:
         if response.status == 401:
             sys.exit(REFUSED)
 
 
 async def example(url: str, headers: Mapping[str, str], rows: int) -> Shot:
-    """Rows as JSON: the made-up example by which the server documents /predict, so it suits whatever model is live."""
+    """Return rows as JSON, copied from the example in the server's OpenAPI document. It fits the live model."""
     async with aiohttp.ClientSession(headers=headers) as client, client.get(f"{url}openapi.json") as response:
         answer = await response.read()
     try:
@@ -55,7 +55,7 @@ async def example(url: str, headers: Mapping[str, str], rows: int) -> Shot:
 
 
 def from_file(url: str, headers: Mapping[str, str], path: Path) -> Shot:
-    """A body of the user's own, for /predict."""
+    """Return a request to /predict with the user's own body."""
     try:
         body = path.read_bytes()
         parsed: Any = json.loads(body)
@@ -72,7 +72,7 @@ def _json(url: str, headers: Mapping[str, str], body: bytes, rows: int | None, w
 
 
 async def table(url: str, headers: Mapping[str, str]) -> Shot:
-    """The sample's test table as an upload, with its target."""
+    """Return an upload of the sample's test table with its target."""
     form = aiohttp.FormData({"target_variable": TARGET})
     form.add_field("csv_file", CSV.read_bytes(), filename=CSV.name, content_type="text/csv")
     payload = form()

@@ -1,4 +1,4 @@
-"""What became of the requests, in memory that does not grow with their number."""
+"""Results of the requests, in memory that does not grow with their number."""
 
 import math
 from array import array
@@ -19,7 +19,7 @@ def _empty() -> "array[int]":
 
 @dataclass
 class Tally:
-    """Counts of answers: by outcome, by latency, by the time they came. Those of several processes add up."""
+    """Counts of answers by outcome, latency and time of arrival. Tallies of several processes can be added."""
 
     outcomes: Counter[int | str] = field(default_factory=Counter)  # by status, or the name of the error
     latencies: "array[int]" = field(default_factory=_empty)
@@ -31,7 +31,7 @@ class Tally:
     hopeless: str = ""  # why no further request could succeed
 
     def add(self, outcome: int | str, took: float, at: float) -> None:
-        """Counts a request that ended, so many seconds after the start. Runs for each: nothing here may be slow."""
+        """Count a finished request. Called for every request, so it must be fast. Times are seconds after the start."""
         self.outcomes[outcome] += 1
         self.latencies[bucket(took)] += 1
         self.slices[int(at / SLICE)] += 1
@@ -39,7 +39,7 @@ class Tally:
         self.seconds = at
 
     def merge(self, other: "Tally") -> None:
-        """Adds what another process counted, or the same one later."""
+        """Add the counts of another tally."""
         self.outcomes.update(other.outcomes)
         self.slices.update(other.slices)
         for place in other.filled():
@@ -51,12 +51,12 @@ class Tally:
         self.hopeless = self.hopeless or other.hopeless
 
     def filled(self) -> Iterator[int]:
-        """The buckets that hold anything, from the fastest on."""
+        """Return the buckets that are not empty, the fastest first."""
         return (place for place, count in enumerate(self.latencies) if count)
 
     @property
     def done(self) -> int:
-        """Requests that ended, however they did."""
+        """Number of finished requests, failed ones included."""
         return self.outcomes.total()
 
     @property
@@ -66,11 +66,11 @@ class Tally:
 
     @property
     def predicted(self) -> int:
-        """Rows in all the good answers."""
+        """Rows in all good answers."""
         return self.outcomes[200] * self.rows
 
     def percentile(self, percent: float) -> float:
-        """Seconds, by nearest rank: so many percent of the requests took no longer."""
+        """Return the latency that this percentage of requests did not exceed, in seconds, by nearest rank."""
         left = math.ceil(self.done * percent / 100)
         for place in self.filled():
             left -= self.latencies[place]
@@ -79,15 +79,15 @@ class Tally:
         return self.longest
 
     def percentiles(self) -> dict[str, float]:
-        """Seconds, by name, in order."""
+        """Return the percentiles by name, in seconds."""
         return {f"p{percent:g}": self.percentile(percent) for percent in PERCENTILES} | {"max": self.longest}
 
 
 def bucket(seconds: float) -> int:
-    """Where a latency is counted."""
+    """Return the bucket of a latency."""
     return min(int(math.log(max(seconds, LEAST) / LEAST) / STEP), BUCKETS - 1)
 
 
 def edge(place: float) -> float:
-    """Seconds at which a bucket begins; its middle at half a place more."""
+    """Return the seconds at which a bucket begins. Add 0.5 to the place for its middle."""
     return LEAST * math.exp(place * STEP)

@@ -1,4 +1,4 @@
-"""What a person reads in the terminal: the bar meanwhile, the figures at the end."""
+"""Terminal output: a progress bar during the run, and the figures at the end."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ BAR = 40
 
 @dataclass
 class Bar:
-    """A progress bar on stderr, where somebody looks at it."""
+    """A progress bar on stderr, if that is a terminal."""
 
     tally: Tally
     n: int | None
@@ -19,7 +19,7 @@ class Bar:
     started: float = field(default_factory=time.monotonic)
 
     def show(self) -> None:
-        """Draws it anew."""
+        """Redraw it."""
         if not sys.stderr.isatty():
             return
         seconds = time.monotonic() - self.started
@@ -30,13 +30,13 @@ class Bar:
         print(f"\r{line}\x1b[K", end="", file=sys.stderr, flush=True)
 
     def end(self) -> None:
-        """Leaves its line."""
+        """End its line."""
         if sys.stderr.isatty():
             print(file=sys.stderr)
 
 
 def summary(tally: Tally) -> str:
-    """Throughput, statuses and percentiles."""
+    """Return throughput, statuses and percentiles."""
     latencies = ", ".join(f"{name} {1000 * seconds:.1f}" for name, seconds in tally.percentiles().items())
     return (
         f"{tally.done} requests in {tally.seconds:.2f} s, {tally.rate:.0f} a second\n"
@@ -47,5 +47,5 @@ def summary(tally: Tally) -> str:
 
 
 def statuses(tally: Tally) -> str:
-    """How often each came, the most frequent first."""
+    """Return how often each outcome occurred, the most frequent first."""
     return ", ".join(f"{outcome}: {count}" for outcome, count in tally.outcomes.most_common())

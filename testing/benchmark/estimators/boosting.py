@@ -1,4 +1,4 @@
-"""The default classifier: histogram gradient boosting on numbers and text with gaps, text as ordinal numbers."""
+"""The default classifier: histogram gradient boosting on numbers and ordinally encoded text with missing values."""
 
 import numpy as np
 from sklearn.compose import ColumnTransformer, make_column_selector

@@ -1,4 +1,4 @@
-"""Numbers and text with gaps: imputed, scaled, one-hot encoded, then a logistic regression."""
+"""Numbers and text with missing values: imputed, scaled, one-hot encoded, then a logistic regression."""
 
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer

@@ -1,4 +1,4 @@
-"""A support vector classifier, as the seed had it."""
+"""The seed's support vector classifier."""
 
 from sklearn.metrics import accuracy_score
 from sklearn.svm import SVC

@@ -1,4 +1,4 @@
-"""FastAPI as its tutorial has it: a pydantic body, a `def` route, model.predict."""
+"""FastAPI as in its tutorial: a pydantic body, a `def` route, model.predict."""
 
 import os
 

@@ -19,7 +19,7 @@ if __name__ == "__main__":
     folder.mkdir(exist_ok=True)
     shutil.copy(Path(sys.argv[1], "model.pkl"), folder / "model.joblib")
     ports = {"http_port": int(sys.argv[2]), "grpc_port": free_port(), "metrics_port": free_port()}
-    # No second process for the model, as there is one core; nor does one start with a current uvloop (MLServer 1.7.1).
+    # No second process for the model: there is one core, and MLServer 1.7.1 can't start one with a current uvloop.
     settings = {"host": "127.0.0.1", "debug": False, "parallel_workers": 0, **ports}
     model = {
         "name": "classifier",

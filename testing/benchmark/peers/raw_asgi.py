@@ -1,4 +1,4 @@
-"""The limit: an ASGI function that reads the body and answers a constant."""
+"""The upper limit: an ASGI function that reads the body and returns a constant."""
 
 ANSWER = b'{"predictions":["setosa"],"model":"classifier","model_version":1}'
 HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(ANSWER)).encode())]

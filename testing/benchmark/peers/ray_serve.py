@@ -1,4 +1,4 @@
-"""Ray Serve with @serve.batch, in the throughput mode that its docs describe: HAProxy and direct ingress.
+"""Ray Serve with @serve.batch, in the high-throughput mode of its docs: HAProxy and direct ingress.
 
 docs.ray.io/en/master/cluster/kubernetes/user-guides/kuberay-serve-high-throughput.html
 """
@@ -6,7 +6,7 @@ docs.ray.io/en/master/cluster/kubernetes/user-guides/kuberay-serve-high-throughp
 import os
 import sys
 
-os.environ |= {"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1", "RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+os.environ.update(RAY_SERVE_THROUGHPUT_OPTIMIZED="1", RAY_SERVE_ENABLE_HA_PROXY="1", RAY_USAGE_STATS_ENABLED="0")
 
 import ray  # type: ignore[import-not-found]
 from _model import Model  # type: ignore[import-not-found]

@@ -1,4 +1,4 @@
-"""The design that fast-ml grew from: form upload, pandas, and the model unpickled for every request."""
+"""The design that fast-ml started from: form upload, pandas, and the model unpickled for each request."""
 
 import io
 import logging

@@ -1,0 +1,21 @@
+"""Measure the coverage of a server that a test starts. Python imports this module at its start.
+
+Coverage starts after the libraries are loaded: tracing them would double the time of the start. The trainings before
+and beside the server are not measured; those of the training command in tests are.
+"""
+
+import os
+import sys
+from importlib import import_module
+
+LIBRARIES = ("pandas", "sklearn.ensemble", "skops.io", "fastapi", "gunicorn.app.wsgiapp", "uvicorn")
+
+config = os.environ.pop("FAST_ML_COVERAGE", None)
+if config and "gunicorn" in sys.orig_argv:
+    import coverage
+
+    for library in LIBRARIES:
+        import_module(library)
+    os.environ["COVERAGE_PROCESS_CONFIG"] = config
+    coverage.process_startup()
+    del os.environ["COVERAGE_PROCESS_CONFIG"]
