@@ -26,7 +26,7 @@ run: $(VENV)/runtime  ## Serve on HOST and PORT, 127.0.0.1:8000 by default; sett
 
 ifeq ($(SELECTED),)
 test: $(VENV)/testing  ## Run all tests; less than 95% coverage fails. ARGS="-k name" runs some
-	@echo "All tests take about 25 minutes on two cores; make test-quick takes about one."
+	@echo "All tests take about half an hour on two cores; make test-quick takes about one."
 	@rm -f .coverage .coverage.*
 	@$(BIN)/python -m coverage run $(PYTEST) -m "$(TESTS)" $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
