@@ -46,7 +46,7 @@ class Connection(asyncio.Protocol):
         self._deadlines = Deadlines(self._loop, self.transport, seconds, self._late, lambda: self.idle, self._stuck)
         self._link = Link(self._loop, self.transport, self._deadlines, self._context)
         self._queue = ExchangeQueue(
-            self._config, self._state, self._app_state, self._context, self._pool,
+            self._config, self._state, self._context, self._pool,
             self._link, self._deadlines, Scopes(transport, self._app_state),
         )  # fmt: skip
         self._parser = self._queue.parser
@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
         self._link.resume_writing()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the client, and begin the request that they complete the head of."""
+        """Take bytes from the client, and begin a request whose head is complete."""
         queue, link = self._queue, self._link
         if link.linger_left:
             link.discard(len(data))

@@ -5,7 +5,6 @@ import logging
 from collections import deque
 from contextvars import Context
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.types import ASGIApp
 from uvicorn import Config
@@ -41,11 +40,11 @@ class ExchangeQueue:
     """Called by the connection with what arrives, by the parser with what it finds, by exchanges when they end."""
 
     def __init__(
-        self, config: Config, state: ServerState, app_state: dict[str, Any], context: Context, pool: Pool,
+        self, config: Config, state: ServerState, context: Context, pool: Pool,
         link: Link, deadlines: Deadlines, scopes: Scopes,
     ) -> None:  # fmt: skip
         self._app, self._find_hot = config.loaded_app, getattr(config.app, "hot", None)
-        self._state, self._app_state, self._deadlines, self._scopes = state, app_state, deadlines, scopes
+        self._state, self._deadlines, self._scopes = state, deadlines, scopes
         self.pool, self.link, self.transport = pool, link, link.transport
         # Each request runs in a copy, so that no caller sees what another one sets.
         self._context = context
