@@ -60,7 +60,11 @@ control_socket_disable = True
 
 
 def on_starting(server: Any) -> None:
-    """Check that the addresses are free. Reset the metrics, also in a folder that PROMETHEUS_MULTIPROC_DIR names."""
+    """Check that the addresses are free. Reset the metrics, also in a folder that PROMETHEUS_MULTIPROC_DIR names.
+
+    Start the fork server while there are no sockets that it would inherit.
+    """
+    from ML.training import fork_server, run
     from rest_api.startup import addresses
 
     # A server that replaces another by SIGUSR2, or that systemd starts, inherits its sockets.
@@ -69,16 +73,23 @@ def on_starting(server: Any) -> None:
         _remove_metrics()
         sys.exit(problem)
     shared_counts.clear(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
+    if _set.training and not inherited:
+        _freeze()
+        fork_server.launch(run.run_claimed)
 
 
-def pre_fork(server: Any, worker: Any) -> None:
-    """Give the worker the lowest free place; its counters continue where the last worker in that place ended.
+def _freeze() -> None:
+    """Freeze all objects, so that the forks' garbage collectors skip what was loaded before.
 
-    Freeze all objects, so that the worker's garbage collector skips what was loaded before the fork. A pass over it
-    takes a third of the time in which a worker is replaced, and copies the shared memory.
+    A pass over it takes a third of the time in which a worker is replaced, and copies the shared memory.
     """
     gc.collect()
     gc.freeze()
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give the worker the lowest free place; its counters continue where the last worker in that place ended."""
+    _freeze()
     worker.take_place(server.WORKERS.values())
 
 

@@ -1,7 +1,6 @@
 """Train a version and publish it: `python -m ML.training MODEL TABLE.csv TARGET`, or `--bootstrap` for the samples."""
 
 import argparse
-import importlib
 import logging
 import os
 import sys
@@ -9,24 +8,12 @@ from pathlib import Path
 
 from ML.config.config import settings
 from ML.errors import Problem
-from ML.training import failures, process
+from ML.training import failures
 from ML.training.bootstrap import bootstrap
-from ML.training.run import run, train
+from ML.training.run import run, run_claimed
 from ML.versions import catalog, store
 
 log = logging.getLogger("fast_ml.training")
-
-
-def _job(model: str, version: int) -> None:
-    """Train a version that a server claimed. The result is on its card, or in the exit code if the store is full."""
-    importlib.import_module("ML.training.stages.sequence")  # takes seconds, which do not count for TRAIN_TIMEOUT
-    process.obey_limits(model, version)
-    try:
-        train(store.read(model, version))
-    except OSError:
-        sys.exit(os.EX_IOERR)
-    except Exception:  # noqa: BLE001 - the error is logged, and on the card
-        sys.exit(1)
 
 
 def main() -> None:
@@ -37,7 +24,7 @@ def main() -> None:
         level=settings().log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout
     )
     if arguments.job:
-        _job(arguments.model, arguments.job)
+        sys.exit(run_claimed(arguments.model, arguments.job))
     elif arguments.seal:
         for model in catalog.names():
             log.info("%s: sealed versions: %s", model, store.seal_unsealed(model) or "none")

@@ -27,7 +27,7 @@ POLL_SECONDS = 0.5
 def record(model: str, version: int, pid: int) -> None:
     """Write into the lock file which process trains, and when it started: the system may reuse its number."""
     with suppress(OSError):  # the disk is full; the process can still be stopped by its stop file
-        (files.folder(model) / LOCK).write_text(f"{version} {pid} {_start_time(pid)}")
+        (files.folder(model) / LOCK).write_text(f"{version} {pid} {start_time(pid)}")
 
 
 def lower_priority(pid: int) -> None:
@@ -59,21 +59,23 @@ def stop(model: str, version: int) -> None:
     with suppress(OSError, ValueError):
         number, pid, started = (files.folder(model) / LOCK).read_text().split()
         if int(number) == version:
-            _kill(int(pid), started)
+            send_signal(int(pid), started, signal.SIGKILL)
 
 
-def _kill(pid: int, started: str) -> None:
+def send_signal(pid: int, started: str, signum: int) -> None:
+    """Send a signal to the process that has this id and started at this time, if it still runs."""
     if sys.platform == "linux":
-        handle = os.pidfd_open(pid)
-        try:
-            # The handle can't come to mean another process, so comparing the start times now is safe.
-            if _start_time(pid) == started:
-                signal.pidfd_send_signal(handle, signal.SIGKILL)
-        finally:
-            os.close(handle)
+        with suppress(OSError):
+            handle = os.pidfd_open(pid)
+            try:
+                # The handle can't come to mean another process, so comparing the start times now is safe.
+                if start_time(pid) == started:
+                    signal.pidfd_send_signal(handle, signum)
+            finally:
+                os.close(handle)
 
 
-def _start_time(pid: int) -> str:
+def start_time(pid: int) -> str:
     """Return when a process started, in ticks since boot (field 22 of stat, proc(5)); `-` if the system has none."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]

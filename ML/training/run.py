@@ -1,12 +1,13 @@
 """Trains a version and publishes it."""
 
+import importlib
 import logging
 import os
 
 from ML.errors import Problem
 from ML.training import failures, process
 from ML.training.lock import claim, training_lock
-from ML.versions import catalog, files, publishing
+from ML.versions import catalog, files, publishing, store
 from ML.versions.card import Card, Origin
 
 log = logging.getLogger("fast_ml.training")
@@ -38,6 +39,22 @@ def _take_upload(card: Card) -> bytes:
     data = upload.read_bytes()
     upload.unlink()
     return data
+
+
+def run_claimed(model: str, version: int) -> int:
+    """Train a version that a server claimed, in a process of its own. Return the exit code: 0, or what went wrong.
+
+    The result is on the version's card, or in the exit code if the store is full.
+    """
+    importlib.import_module("ML.training.stages.sequence")  # may take seconds, which do not count for TRAIN_TIMEOUT
+    process.obey_limits(model, version)
+    try:
+        train(store.read(model, version))
+    except OSError:
+        return os.EX_IOERR
+    except Exception:  # noqa: BLE001 - the error is logged, and on the card
+        return 1
+    return 0
 
 
 def run(model: str, data: bytes, target_variable: str, origin: Origin, force: bool = False) -> Card:

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import struct
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -56,11 +55,6 @@ def echo(serve: Callable[..., Server], fork: Callable[..., Path]) -> Callable[..
     return start
 
 
-def workers(server: Server) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", f"{server.process.pid}"], capture_output=True, text=True, check=False)
-    return [int(pid) for pid in found.stdout.split()]
-
-
 class Load:
     """Callers on persistent connections, and the results of their requests."""
 
@@ -105,7 +99,7 @@ def test_a_worker_that_is_killed_fails_its_own_requests_only_and_is_replaced(ech
     server = echo(WEB_CONCURRENCY="2")
     load = Load(server, 20)
     killed: list[float] = []
-    old = workers(server)
+    old = server.workers
 
     def kill() -> None:
         os.kill(old[0], signal.SIGKILL)
@@ -116,7 +110,7 @@ def test_a_worker_that_is_killed_fails_its_own_requests_only_and_is_replaced(ech
     # Each caller has at most one request in flight.
     assert len(load.failures) <= 20, load.failures
     assert all(when - killed[0] < 2 for when, _ in load.failures), load.failures
-    assert len(workers(server)) == 2 and old[1] in workers(server)
+    assert len(server.workers) == 2 and old[1] in server.workers
     assert load.statuses[200] > 200
 
 
@@ -127,7 +121,7 @@ def test_the_server_answers_again_within_two_seconds_after_its_only_worker_is_ki
     server, gaps = echo(WEB_CONCURRENCY="1"), []
     for _ in range(5):
         load = Load(server, 20)
-        asyncio.run(load.during(lambda: os.kill(workers(server)[0], signal.SIGKILL), 3))
+        asyncio.run(load.during(lambda: os.kill(server.workers[0], signal.SIGKILL), 3))
         assert set(load.statuses) == {200} and len(load.failures) <= 20, load.failures
         gaps.append(max(later - one for one, later in pairwise(load.times)))
     assert sorted(gaps)[2] < 2, gaps  # the median: other programs may be at work here
@@ -151,7 +145,7 @@ def test_every_accepted_request_is_answered_at_shutdown(echo: Callable[..., Serv
 
 def test_connections_that_only_the_kernel_has_accepted_are_answered_at_shutdown(serve: Callable[..., Server]) -> None:
     server = serve(WEB_CONCURRENCY="1")
-    (worker,) = workers(server)
+    (worker,) = server.workers
     os.kill(worker, signal.SIGSTOP)
     with ExitStack() as stack:
         socks = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 10)) for _ in range(50)]
@@ -206,7 +200,7 @@ def test_shutdown_takes_no_longer_than_graceful_timeout(echo: Callable[..., Serv
 def test_ready_means_warm(echo: Callable[..., Server]) -> None:
     server = echo(first=2, WEB_CONCURRENCY="1")
     for _ in range(2):
-        os.kill(workers(server)[0], signal.SIGKILL)
+        os.kill(server.workers[0], signal.SIGKILL)
         assert eventually(lambda: ready(server), 20)
         started = time.monotonic()
         assert server.predict([[1]]).status_code == 200
@@ -223,9 +217,9 @@ def ready(server: Server) -> bool:
 @pytest.mark.exclusive
 def test_a_stopped_worker_is_replaced_within_30_seconds(echo: Callable[..., Server]) -> None:
     server = echo(WEB_CONCURRENCY="1")
-    (stopped,) = workers(server)
+    (stopped,) = server.workers
     os.kill(stopped, signal.SIGSTOP)
-    assert eventually(lambda: stopped not in workers(server) and len(workers(server)) == 1, 30)
+    assert eventually(lambda: stopped not in server.workers and len(server.workers) == 1, 30)
     assert eventually(lambda: server.predict([[7]]).json()["predictions"] == [7])
 
 

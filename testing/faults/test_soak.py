@@ -54,11 +54,6 @@ class Story:
         return time.monotonic() < self.until
 
 
-def workers(server: Server) -> list[int]:
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    return sorted(map(int, children))
-
-
 def memory(pid: int) -> int:
     """Return a worker's private memory in bytes."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
@@ -92,10 +87,10 @@ async def ask(story: Story, client: aiohttp.ClientSession, number: int) -> None:
 
 async def kill(story: Story) -> None:
     """Kill, end or stop a worker about every ten seconds. The first one is left alone: its memory is measured."""
-    spared = workers(story.server)[0]
+    spared = min(story.server.workers)
     while story.goes_on:
         await asyncio.sleep(story.draw.uniform(5, 15))
-        others = [pid for pid in workers(story.server) if pid != spared]
+        others = [pid for pid in story.server.workers if pid != spared]
         story.memory.append(memory(spared))
         if others:
             how = story.draw.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])

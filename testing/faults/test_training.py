@@ -88,10 +88,8 @@ def test_a_training_killed_at_fifty_random_moments_harms_nothing(server: Server)
 
 def memory(server: Server) -> float:
     """Return the memory of the workers in MB. Shared pages count proportionally."""
-    pid = server.process.pid
-    workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    assert len(workers) == 4
-    rollups = [Path(f"/proc/{worker}/smaps_rollup").read_text() for worker in workers]
+    assert len(server.workers) == 4
+    rollups = [Path(f"/proc/{worker}/smaps_rollup").read_text() for worker in server.workers]
     return sum(int(text.partition("\nPss:")[2].split()[0]) for text in rollups) / 1024
 
 

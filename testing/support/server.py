@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,20 @@ class Server:
         return self.process.wait(60)
 
     @property
+    def workers(self) -> list[int]:
+        """The process ids of the workers, in the order in which they were started."""
+        return [child for child in self._children() if process_name(child) not in ("", "fork server")]
+
+    @property
+    def fork_server(self) -> int:
+        """The process id of the fork server."""
+        return next(child for child in self._children() if process_name(child) == "fork server")
+
+    def _children(self) -> list[int]:
+        master = self.process.pid
+        return [int(child) for child in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+
+    @property
     def log(self) -> str:
         return self.output.read_text()
 
@@ -89,6 +103,13 @@ class Server:
     def predict(self, instances: Any, model: str | None = None, **parameters: Any) -> httpx.Response:
         path = f"/models/{model}/predict" if model else "/predict"
         return self.client.post(path, json={"instances": instances, "parameters": parameters})
+
+
+def process_name(pid: int) -> str:
+    """Return the name of a process, empty if it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
 
 
 def eventually(found: Callable[[], bool], seconds: float = 10) -> bool:

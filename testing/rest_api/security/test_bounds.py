@@ -1,7 +1,6 @@
 """A body of MAX_BODY_MB with any content takes at most six times as much memory, and proportional time."""
 
 import gzip
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,8 +28,7 @@ def server(serve: Callable[..., Server]) -> Server:
 
 
 def worker(server: Server) -> Path:
-    found = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=True)
-    return Path("/proc") / found.stdout.split()[0]
+    return Path("/proc") / str(server.workers[0])
 
 
 def memory(process: Path, field: str) -> int:

@@ -34,8 +34,7 @@ def server(serve: Callable[..., Server]) -> Server:
 
 def peak(server: Server, reset: bool = False) -> int:
     """Return the worker's peak memory since the last reset, in bytes."""
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    process = Path(f"/proc/{children[0]}")
+    process = Path(f"/proc/{server.workers[0]}")
     if reset:
         (process / "clear_refs").write_text("5")
     lines = (process / "status").read_text().splitlines()

@@ -1,7 +1,6 @@
 """Clients that send too much, too slowly or nothing are refused, while memory stays flat and others are served."""
 
 import socket
-import subprocess
 import threading
 import time
 from base64 import b64encode
@@ -28,13 +27,8 @@ def server(serve: Callable[..., Server]) -> Server:
 
 def memory(server: Server) -> int:
     """Return the worker's private memory in bytes."""
-    text = Path(f"/proc/{worker(server)}/smaps_rollup").read_text()
+    text = Path(f"/proc/{server.workers[0]}/smaps_rollup").read_text()
     return sum(1024 * int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_"))
-
-
-def worker(server: Server) -> int:
-    found = subprocess.run(["pgrep", "-P", f"{server.process.pid}"], capture_output=True, text=True, check=True)
-    return int(found.stdout.split()[0])
 
 
 @contextmanager
@@ -155,7 +149,7 @@ def test_five_thousand_idle_connections_block_no_other_client(server: Server) ->
 
 def files(server: Server) -> int:
     """Return how many files the worker has open."""
-    return len(list(Path(f"/proc/{worker(server)}/fd").iterdir()))
+    return len(list(Path(f"/proc/{server.workers[0]}/fd").iterdir()))
 
 
 def test_a_connection_that_works_is_not_timed_out(server: Server) -> None:

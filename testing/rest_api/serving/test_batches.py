@@ -117,7 +117,7 @@ def calls(server: Server, model: str) -> float:
 
 @pytest.mark.exclusive
 def test_concurrent_callers_share_calls_even_after_single_callers(server: Server) -> None:
-    worker = int(Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()[0])
+    worker = server.workers[0]
 
     async def run() -> float:
         async with session() as client:

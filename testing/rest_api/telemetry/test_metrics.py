@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,11 +67,6 @@ def test_every_worker_reports_the_counts_of_all_workers(server: Server) -> None:
     assert 0 < seconds[0] < 60
 
 
-def workers(server: Server) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", f"{server.process.pid}"], capture_output=True, text=True, check=False)
-    return [int(pid) for pid in found.stdout.split()]
-
-
 def folder(server: Server) -> Path:
     places = Path("/dev/shm"), Path(tempfile.gettempdir())
     return next(found for place in places for found in place.glob(f"fast-ml-metrics-{server.process.pid}-*"))
@@ -86,9 +80,9 @@ def test_a_worker_that_is_killed_takes_no_count_with_it(server: Server) -> None:
     before = read(server)
     files = sorted(folder(server).iterdir())
     for _ in range(2):
-        for pid in (old := workers(server)):
+        for pid in (old := server.workers):
             os.kill(pid, signal.SIGKILL)
-        assert eventually(lambda old=old: len(set(workers(server)) - set(old)) == 3, 30)
+        assert eventually(lambda old=old: len(set(server.workers) - set(old)) == 3, 30)
         assert eventually(lambda: server.client.get("/health/ready").status_code == 200, 30)
     for _ in range(30):
         assert predict(server) == 200

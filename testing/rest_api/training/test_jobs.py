@@ -50,11 +50,6 @@ def trainer(server: Server) -> int:
     return int((server.models_dir / "slow" / "training").read_text().split()[1])
 
 
-def workers(server: Server) -> list[int]:
-    pid = server.process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def fits(server: Server) -> bool:
     """Return whether the newest version is training and in the stage fit."""
     newest = server.client.get("/models/slow/versions").json()[0]
@@ -92,7 +87,7 @@ def test_a_client_that_does_not_wait_gets_the_location_of_the_training(server: S
 
 def test_a_training_steps_back_behind_the_requests_before_it_imports_anything(server: Server) -> None:
     version = begin(server, 2).json()["version"]
-    assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in workers(server) if pid != trainer(server)} == {0}
+    assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in server.workers if pid != trainer(server)} == {0}
     assert os.getpriority(os.PRIO_PROCESS, trainer(server)) == 19
     assert os.sched_getscheduler(trainer(server)) == os.SCHED_IDLE
     assert Path(f"/proc/{trainer(server)}/oom_score_adj").read_text() == "1000\n"
@@ -180,7 +175,7 @@ def test_a_client_that_goes_does_not_stop_the_training(server: Server) -> None:
 
 def test_workers_that_die_do_not_stop_the_training(server: Server) -> None:
     version = begin(server, 4).json()["version"]
-    for pid in workers(server):
+    for pid in server.workers:
         os.kill(pid, signal.SIGKILL)
     assert eventually(lambda: answers(server, version) == "live", 40)
 
@@ -199,10 +194,10 @@ def test_a_killed_training_is_reported_at_once(server: Server, orphan: bool) -> 
     assert eventually(lambda: card(server, version)["stage"] == "fit", 30)
     pid = trainer(server)
     if orphan:  # no worker is there that would know how it ended
-        old = workers(server)
+        old = server.workers
         for worker in old:
             os.kill(worker, signal.SIGKILL)
-        assert eventually(lambda: not set(old) & set(workers(server)) and answers(server, version) == "training", 40)
+        assert eventually(lambda: not set(old) & set(server.workers) and answers(server, version) == "training", 40)
     os.kill(pid, signal.SIGKILL)
     assert eventually(lambda: card(server, version)["status"] == "failed", 2)
     how = "ended unexpectedly" if orphan else "was killed by signal 9"

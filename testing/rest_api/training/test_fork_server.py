@@ -1,0 +1,86 @@
+"""The fork server: trainings are its forks, share nothing with each other, and do not depend on it to end well."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from server import Server, eventually, process_name
+
+# Its scores tell how it was trained: by a fork or not, and what chance drew.
+TELLING = """
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.dummy import DummyClassifier
+
+
+def build():
+    return DummyClassifier()
+
+
+def score(model, X, y):
+    time.sleep(float(X["wait"].iloc[0]))
+    forked = Path("/proc/self/comm").read_text().strip() == "training"
+    return {"written": 1.0, "forked": float(forked), "parent": float(os.getppid()), "drawn": np.random.rand()}
+"""
+
+
+@pytest.fixture
+def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
+    return serve(fork(telling=TELLING), BOOTSTRAP="false", DEFAULT_MODEL="telling", WEB_CONCURRENCY="2")
+
+
+def table(wait: int = 0) -> str:
+    return "wait,x,y\n" + "".join(f"{wait},{i},{'ab'[i % 2]}\n" for i in range(60))
+
+
+def train(server: Server) -> dict[str, float]:
+    answer = server.train(table(), "y", force="true")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json()["metrics"])
+
+
+def begin(server: Server) -> int:
+    """Begin a training that lasts some seconds, and return its version when it has come to the scoring."""
+    fields = {"target_variable": "y", "force": "true"}
+    headers = {"Prefer": "respond-async"}
+    answer = server.client.post("/train_model", files={"csv_file": table(3)}, data=fields, headers=headers)
+    version = int(answer.json()["version"])
+    assert eventually(lambda: view(server, version)["stage"] == "score", 30)
+    return version
+
+
+def view(server: Server, version: int) -> dict[str, str]:
+    return dict(server.client.get(f"/models/telling/versions/{version}").json())
+
+
+def test_trainings_are_forks_and_each_has_its_own_chance_and_the_newest_source(server: Server) -> None:
+    first, second = train(server), train(server)
+    assert first["forked"] == second["forked"] == 1
+    assert first["parent"] == second["parent"] == server.fork_server
+    assert first["drawn"] != second["drawn"]
+    source = server.project / "ML" / "src" / "telling.py"
+    source.write_text(TELLING.replace('"written": 1.0', '"written": 2.0'))
+    assert train(server)["written"] == 2
+
+
+def test_without_a_fork_server_trainings_go_on(server: Server) -> None:
+    version, killed = begin(server), server.fork_server
+    os.kill(killed, signal.SIGKILL)
+    # What it had begun ends as if nothing had happened; the next one is a new Python.
+    assert eventually(lambda: view(server, version)["status"] == "live", 30)
+    assert server.train(table(), "y", force="true").json()["metrics"]["forked"] == 0
+
+
+def test_it_ends_with_the_server_and_after_the_last_training(server: Server) -> None:
+    begin(server)
+    fork_server = server.fork_server
+    training = int((server.models_dir / "telling" / "training").read_text().split()[1])
+    assert (process_name(fork_server), process_name(training)) == ("fork server", "training")
+    for pid in (server.process.pid, *server.workers):
+        os.kill(pid, signal.SIGKILL)
+    assert eventually(lambda: not process_name(fork_server) and not process_name(training), 30)
