@@ -7,8 +7,16 @@ and beside the server are not measured; those of the training command in tests a
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 LIBRARIES = ("pandas", "sklearn.ensemble", "skops.io", "fastapi", "gunicorn.app.wsgiapp", "uvicorn")
+
+
+def _spare_trainings() -> None:
+    """Stop measuring in a fork of the fork server, which has its parent's name until it takes its own."""
+    if Path("/proc/self/comm").read_text().strip() == "fork server" and (running := coverage.Coverage.current()):
+        running.stop()
+
 
 config = os.environ.pop("FAST_ML_COVERAGE", None)
 if config and "gunicorn" in sys.orig_argv:
@@ -19,3 +27,4 @@ if config and "gunicorn" in sys.orig_argv:
     os.environ["COVERAGE_PROCESS_CONFIG"] = config
     coverage.process_startup()
     del os.environ["COVERAGE_PROCESS_CONFIG"]
+    os.register_at_fork(after_in_child=_spare_trainings)  # runs after coverage's own
