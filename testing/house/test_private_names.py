@@ -15,6 +15,7 @@ EXCEPTIONS = {
     ("ML/compiler/converters/internals.py", "_predictors"): INTERNALS,
     ("ML/compiler/converters/internals.py", "_raw_predict_init"): INTERNALS,
     ("gunicorn/", "_exit"): "os._exit is documented, and the only call that ends a process without waiting for threads",
+    ("ML/training/fork_server.py", "_exit"): "the same: a fork must not go on where its parent was",
 }
 """Where a private name may stay: the start of the path, the name, and the reason."""
 
