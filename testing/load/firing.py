@@ -1,11 +1,12 @@
 """A load-generating process: its share of the connections and requests, on its own event loop."""
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import count
 from multiprocessing.connection import Connection
 
 import aiohttp
@@ -47,6 +48,7 @@ class Firing:
     tally: Tally = field(default_factory=Tally)  # since the last message
     checked: bool = False  # whether an answer's content was looked at
     over: bool = False
+    run_id: str = field(default_factory=lambda: os.urandom(4).hex())
 
     async def run(self) -> None:
         """Send requests until none is left, and report the counts from time to time."""
@@ -69,22 +71,25 @@ class Firing:
         asyncio.get_running_loop().remove_reader(self.parent.fileno())
         self.over = True
 
-    def turns(self) -> Iterator[None]:
-        """Yield once for each request, shared by all callers."""
+    def turns(self) -> Iterator[int]:
+        """Yield the number of each request, shared by all callers."""
         end = self.started + self.order.duration
-        for _ in range(self.order.n) if self.order.n is not None else repeat(None):
+        for number in range(self.order.n) if self.order.n is not None else count():
             if self.over or time.monotonic() >= end:
                 return
-            yield None
+            yield number
 
-    async def call(self, client: aiohttp.ClientSession, turns: Iterator[None]) -> None:
+    async def call(self, client: aiohttp.ClientSession, turns: Iterator[int]) -> None:
         """Send and count requests as one caller until none is left."""
-        url, body, clock = URL(self.order.shot.url), self.order.shot.body, time.monotonic
-        for _ in turns:
+        url, bodies, clock = URL(self.order.shot.url), self.order.shot.bodies, time.monotonic
+        for number in turns:
             began = clock()
+            fresh = {"X-Request-ID": f"{self.run_id}{number:08x}"}  # as proxies send: no two requests are the same
             try:
                 # Not `async with`: reading to the end gives the connection back, at a tenth less of the time.
-                response = await client.post(url, data=body, allow_redirects=False)
+                response = await client.post(
+                    url, data=bodies[number % len(bodies)], headers=fresh, allow_redirects=False
+                )
                 answer, outcome = await response.read(), response.status
             except (aiohttp.ClientError, TimeoutError) as error:
                 self.fail(error, began)

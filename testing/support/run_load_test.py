@@ -9,7 +9,7 @@ from server import PASSWORD, ROOT, Server, eventually
 from testing.load.shot import Shot
 
 SCRIPT = [sys.executable, "-W", "error", "testing/async_predictions.py"]
-SHOT = Shot("http://127.0.0.1:9/predict", {}, b"{}", 1, "1 row as JSON")
+SHOT = Shot("http://127.0.0.1:9/predict", {}, (b"{}",), 1, "1 row as JSON")
 
 
 def run_load_test(url: str, *arguments: str, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
