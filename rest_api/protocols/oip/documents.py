@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rest_api.protocols.oip.tensors import Datatype
+from rest_api.protocols.oip.tensors.datatypes import Datatype
 
 
 class Error(BaseModel):

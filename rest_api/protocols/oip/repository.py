@@ -14,7 +14,7 @@ from ML.schema import json_size
 from ML.versions import catalog
 from rest_api.http import bodies
 from rest_api.protocols.oip.documents import Index
-from rest_api.protocols.oip.infer_request import checked
+from rest_api.protocols.oip.validation import checked
 
 router = APIRouter(tags=["Open Inference Protocol v2"])
 

@@ -1,26 +1,21 @@
 """The request of an inference in the Open Inference Protocol: tensors to columns."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple, NotRequired, TypeVar
+from typing import Annotated, Any, NamedTuple, NotRequired
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from ML.errors import Invalid
 from ML.schema import json_size as json_reader
 from ML.schema.csv_rows import check_names
-from rest_api.protocols.oip import plain_request, tensors
-from rest_api.protocols.oip.binary_data import BinaryData
-from rest_api.protocols.oip.model_signature import PREDICT, PROBABILITIES, SHARES, ModelSignature
-from rest_api.protocols.oip.tensors import Tensor, wrong
-
-
-@with_config(ConfigDict(strict=True))
-class Output(TypedDict):
-    """An output that the client requests."""
-
-    name: str
-    parameters: NotRequired[dict[str, Any] | None]
+from rest_api.protocols.oip.inference import plain_request, requested_outputs
+from rest_api.protocols.oip.inference.requested_outputs import Output
+from rest_api.protocols.oip.model_signature import SHARES, ModelSignature
+from rest_api.protocols.oip.tensors.binary_data import BinaryData
+from rest_api.protocols.oip.tensors.elements import values
+from rest_api.protocols.oip.tensors.tensor import Tensor, dimensions, wrong
+from rest_api.protocols.oip.validation import checked
 
 
 @with_config(ConfigDict(strict=True))
@@ -34,7 +29,6 @@ class Envelope(TypedDict):
 
 
 ENVELOPE = TypeAdapter(Envelope)
-T = TypeVar("T")
 
 
 class InferRequest(NamedTuple):
@@ -64,28 +58,13 @@ def parse(signature: ModelSignature, body: bytes, json_size: int | None, most_ro
     # Data may be nested, with an array for each value.
     envelope = json_reader.read(body if json_size is None else body[:json_size], most_rows * width, 1)
     if json_size is None and (plain := plain_request.numbers(signature, envelope, most_rows)):
-        return InferRequest(*plain, envelope.get("id"), _outputs(envelope))
+        return InferRequest(*plain, envelope.get("id"), requested_outputs.read(envelope))
     envelope = checked(ENVELOPE, envelope)
     data = BinaryData(memoryview(body)[len(body) if json_size is None else json_size :], json_size is not None)
     inputs = envelope["inputs"]
     columns, rows = (_matrix(signature, inputs, data, most_rows)) or _columns(signature, inputs, data, most_rows)
     data.check_end()
-    return InferRequest(columns, rows, envelope.get("id"), _outputs(envelope))
-
-
-def checked(kind: TypeAdapter[T], value: Any) -> T:
-    """Return the value, validated as this type. Raise Invalid with the location of each error."""
-    try:
-        return kind.validate_python(value)
-    except ValidationError as error:
-        errors = error.errors(include_url=False, include_context=False)
-        shown = [{**e, "loc": ["body", *e["loc"]], "msg": _located(e["loc"], e["msg"])} for e in errors[: Invalid.most]]
-        raise Invalid(shown, len(errors)) from None
-
-
-def _located(location: tuple[int | str, ...], message: str) -> str:
-    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
-    return f"{where}: {message}" if where else message
+    return InferRequest(columns, rows, envelope.get("id"), requested_outputs.read(envelope))
 
 
 def _matrix(
@@ -95,7 +74,7 @@ def _matrix(
     tensor = inputs[0]
     if len(inputs) > 1:
         return None
-    rows, width = tensors.dimensions(tensor, most_rows)
+    rows, width = dimensions(tensor, most_rows)
     if len(tensor["shape"]) == 1:
         return None
     names = signature.schema.names
@@ -104,57 +83,25 @@ def _matrix(
             return None
         order = ", ".join(names)
         raise wrong(tensor["name"], f"it has {width} columns, and the model {len(names)}, in this order: {order}")
-    return signature.columns.matrix(tensors.values(tensor, rows, width, data.take(tensor))), rows
+    return signature.columns.matrix(values(tensor, rows, width, data.take(tensor))), rows
 
 
 def _columns(signature: ModelSignature, inputs: list[Tensor], data: BinaryData, most_rows: int) -> tuple[Any, int]:
     """Return the columns and the number of rows from one tensor for each column."""
     names = signature.schema.names
     check_names(names, [tensor["name"] for tensor in inputs], "inputs")
-    values: dict[str, list[Any]] = {}
+    columns: dict[str, list[Any]] = {}
     known_names = set(names)
     for tensor in inputs:
         name = tensor["name"]
         if name not in known_names:
             raise wrong(name, f"it is not a column of this model; there are {', '.join(names)}")
-        if name in values:
+        if name in columns:
             raise wrong(name, "it is there more than once")
-        rows, width = tensors.dimensions(tensor, most_rows)
+        rows, width = dimensions(tensor, most_rows)
         if width != 1:
             raise wrong(name, f"the shape {tensor['shape']} is not that of one column, [rows] or [rows, 1]")
-        values[name] = tensors.values(tensor, rows, 1, data.take(tensor))
-        if len(values[name]) != len(values[inputs[0]["name"]]):
+        columns[name] = values(tensor, rows, 1, data.take(tensor))
+        if len(columns[name]) != len(columns[inputs[0]["name"]]):
             raise wrong(name, f"it has {rows} rows, and {inputs[0]['name']} has another number")
-    return signature.columns.convert([values[name] for name in names]), rows
-
-
-def _outputs(envelope: Envelope) -> dict[str, bool]:
-    """Return the names of the requested outputs, and whether to return each as binary data."""
-    parameters = envelope.get("parameters") or {}
-    binary = _flag(parameters, "binary_data_output", False)
-    requested = envelope.get("outputs")
-    if not requested:
-        shares = _flag(parameters, PROBABILITIES, False)
-        return {PREDICT: binary, PROBABILITIES: binary} if shares else {PREDICT: binary}
-    outputs: dict[str, bool] = {}
-    for each in requested:
-        name, options = each["name"], each.get("parameters") or {}
-        if name not in (PREDICT, *SHARES) or name in outputs:
-            names = f"{PREDICT} and {PROBABILITIES}, which may be called {SHARES[1]}"
-            problem = "is requested twice" if name in outputs else f"is not an output; the outputs are {names}"
-            raise Invalid.at("body", "outputs", name, msg=f"{name} {problem}", type="output_invalid")
-        for refused in ("classification", "shared_memory_region"):
-            if options.get(refused):
-                message = f"{name}: {refused} is not supported; leave it out"
-                raise Invalid.at("body", "outputs", name, msg=message, type="output_invalid")
-        outputs[name] = _flag(options, "binary_data", binary)
-    return outputs
-
-
-def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
-    value = parameters.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, bool):
-        raise Invalid.at("body", "parameters", name, msg=f"{name} must be true or false", type="bool_type", input=value)
-    return value
+    return signature.columns.convert([columns[name] for name in names]), rows

@@ -1,7 +1,7 @@
 """Triton's extension for binary data: the bytes of the tensors follow the JSON."""
 
 from ML.errors import Invalid
-from rest_api.protocols.oip.tensors import Tensor, wrong
+from rest_api.protocols.oip.tensors.tensor import Tensor, wrong
 
 
 class BinaryData:
