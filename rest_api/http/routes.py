@@ -126,3 +126,8 @@ class Router(APIRouter):
             return endpoint
 
         return add
+
+
+def request_body(schemas: dict[str, Any]) -> dict[str, Any]:
+    """Return a route's `openapi_extra` for a body that the route reads itself: its schema for each content type."""
+    return {"requestBody": {"required": True, "content": {name: {"schema": schemas[name]} for name in schemas}}}

@@ -17,12 +17,13 @@ from rest_api.answers import prediction, score_line
 from rest_api.http import bodies, negotiation, work
 from rest_api.http.content_types import check_content_type
 from rest_api.http.forms import multipart
+from rest_api.http.routes import request_body
 from rest_api.predictions import csv_answers
 from rest_api.predictions.answering import predict, take
 from rest_api.predictions.json_body import BYTES_PER_ROW, json_response
 from rest_api.serving.batches import Batches
 
-FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": {
+FORM = request_body({"multipart/form-data": {
     "type": "object", "required": ["csv_file"], "properties": {
         "csv_file": {"type": "string", "contentMediaType": "application/octet-stream", "description": "A table"},
         "target_variable": {"type": "string", "default": "",
@@ -30,7 +31,7 @@ FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"s
         "model": {"type": "string", "default": "",
                   "description": "A module of ML/src; the default model if left out"},
         "probabilities": {"type": "boolean", "default": False},
-    }}}}}}  # fmt: skip
+    }}})  # fmt: skip
 """The request body in OpenAPI."""
 
 
