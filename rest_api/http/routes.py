@@ -70,7 +70,7 @@ class BodyRoute(APIRoute):
         check_content_type(request.scope, b"application/json")
         body = await bodies.read(request)
         if not body and self.body_field.field_info.is_required():
-            raise Invalid.at("body", msg="the body is empty; send JSON as /docs shows it", type="missing")
+            raise Invalid.at(msg="the body is empty; send JSON as /docs shows it", type="missing")
         return _with_body(request, body)
 
 

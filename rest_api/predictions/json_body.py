@@ -51,7 +51,7 @@ async def answer(request: Request, model: str) -> Response:
     body = await bodies.read(request)
     if not body:
         message = 'the body is empty; send {"instances": [{column: value, ...}, ...]}'
-        raise Invalid.at("body", msg=message, type="json_invalid", input="")
+        raise Invalid.at(msg=message, type="json_invalid", input="")
     if len(body) <= work.INLINE_BYTES:  # the usual request: parsed and rendered here, without further coroutines
         parsed = live.instances.parse(body, settings().max_rows)
         predicted = await predict(request, live, parsed.columns, parsed.rows, parsed.probabilities)

@@ -6,14 +6,15 @@ import sys
 from typing import NamedTuple
 
 from ML.config.config import ROOT, settings
-from ML.errors import Problem
+from ML.errors import Invalid, Problem
 from ML.training import failures, process
 from ML.training.lock import claim, training_lock
 from ML.training.stages import read
 from ML.versions import catalog, store
 from ML.versions.card import Card
 from rest_api.http import work
-from rest_api.training import same_upload, watching
+from rest_api.http.forms.places import in_form
+from rest_api.training import same_upload, views, watching
 
 
 class TrainingFailed(Problem):
@@ -21,11 +22,11 @@ class TrainingFailed(Problem):
 
     def __init__(self, card: Card) -> None:
         super().__init__(str(card.error))
-        self.status, self.error = card.error_status or 500, card.error
+        self.status, self.error = card.error_status or 500, views.reason(card)
 
     @property
     def detail(self) -> object:
-        """The error that the training process wrote on the card."""
+        """The error that the training process wrote on the card, with places in the form."""
         return self.error
 
 
@@ -65,7 +66,10 @@ async def begin(model: str, data: bytes, target: str, force: bool) -> Job:
     Raise NotFound, Invalid, TooLarge, StoreUnwritable, and Conflict while another training of the model runs.
     """
     catalog.check(model)
-    await work.run(max(work.size_of(data), work.INLINE_BYTES + 1), read.check, model, data, target)
+    try:
+        await work.run(max(work.size_of(data), work.INLINE_BYTES + 1), read.check, model, data, target)
+    except Invalid as error:
+        raise in_form(error, target) from None
     if not force and (reused := await asyncio.to_thread(same_upload.reuse, model, data, target)):
         return Job(reused, None)
     card, run = await asyncio.to_thread(_start, model, data, target, force)

@@ -74,7 +74,7 @@ async def load(request: Request, model: str) -> Loaded:
         message = (
             f"{options[0][:100]}: a configuration or a file can't be sent here; train the model by POST /train_model"
         )
-        raise Invalid.at("body", "parameters", options[0], msg=message, type="extra_forbidden")
+        raise Invalid.at("parameters", options[0], msg=message, type="extra_forbidden")
     live = await request.app.live.load(model)
     request.scope["log"].version = live.name
     return Loaded(name=model, load=True)

@@ -15,7 +15,7 @@ def checked(kind: TypeAdapter[T], value: Any) -> T:
         return kind.validate_python(value)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=False)
-        shown = [{**e, "loc": ["body", *e["loc"]], "msg": _located(e["loc"], e["msg"])} for e in errors[: Invalid.most]]
+        shown = [{**e, "msg": _located(e["loc"], e["msg"])} for e in errors[: Invalid.most]]
         raise Invalid(shown, len(errors)) from None
 
 

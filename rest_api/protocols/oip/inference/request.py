@@ -53,7 +53,7 @@ def parse(signature: ModelSignature, body: bytes, json_size: int | None, most_ro
     """
     if json_size is not None and json_size > len(body):
         message = f"Inference-Header-Content-Length is {json_size}, and the body has {len(body)} bytes"
-        raise Invalid.at("header", "inference-header-content-length", msg=message, type="too_long")
+        raise Invalid.at(msg=message, type="too_long")
     width = len(signature.names)
     # Data may be nested, with an array for each value.
     envelope = json_reader.read(body if json_size is None else body[:json_size], most_rows * width, 1)
@@ -89,7 +89,7 @@ def _matrix(
 def _columns(signature: ModelSignature, inputs: list[Tensor], data: BinaryData, most_rows: int) -> tuple[Any, int]:
     """Return the columns and the number of rows from one tensor for each column."""
     names = signature.schema.names
-    check_names(names, [tensor["name"] for tensor in inputs], "inputs")
+    check_names(names, [tensor["name"] for tensor in inputs])
     columns: dict[str, list[Any]] = {}
     known_names = set(names)
     for tensor in inputs:

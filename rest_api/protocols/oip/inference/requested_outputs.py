@@ -32,11 +32,11 @@ def read(envelope: Mapping[str, Any]) -> dict[str, bool]:
         if name not in (PREDICT, *SHARES) or name in outputs:
             names = f"{PREDICT} and {PROBABILITIES}, which may be called {SHARES[1]}"
             problem = "is requested twice" if name in outputs else f"is not an output; the outputs are {names}"
-            raise Invalid.at("body", "outputs", name, msg=f"{name} {problem}", type="output_invalid")
+            raise Invalid.at("outputs", name, msg=f"{name} {problem}", type="output_invalid")
         for refused in ("classification", "shared_memory_region"):
             if options.get(refused):
                 message = f"{name}: {refused} is not supported; leave it out"
-                raise Invalid.at("body", "outputs", name, msg=message, type="output_invalid")
+                raise Invalid.at("outputs", name, msg=message, type="output_invalid")
         outputs[name] = _flag(options, "binary_data", binary)
     return outputs
 
@@ -46,5 +46,5 @@ def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
     if value is None:
         return default
     if not isinstance(value, bool):
-        raise Invalid.at("body", "parameters", name, msg=f"{name} must be true or false", type="bool_type", input=value)
+        raise Invalid.at("parameters", name, msg=f"{name} must be true or false", type="bool_type", input=value)
     return value

@@ -60,7 +60,7 @@ def _headers(request: Request) -> tuple[int | None, bytes]:
         elif name == JSON_SIZE:
             if not value.isdigit() or len(value) > 12:
                 message = "Inference-Header-Content-Length is the length of the JSON in bytes"
-                raise Invalid.at("header", JSON_SIZE.decode(), msg=message, input=value, type="int_parsing")
+                raise Invalid.at(msg=message, input=value, type="int_parsing")
             size = int(value)
     return size, accept
 

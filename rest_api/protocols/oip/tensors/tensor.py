@@ -25,7 +25,7 @@ class Tensor(TypedDict):
 
 def wrong(tensor: str, message: str, value: Any = None) -> Invalid:
     """Return an Invalid that names the tensor and the problem."""
-    return Invalid.at("body", "inputs", tensor, msg=f"{tensor}: {message}", type="tensor_invalid", input=value)
+    return Invalid.at("inputs", tensor, msg=f"{tensor}: {message}", type="tensor_invalid", input=value)
 
 
 def dimensions(tensor: Tensor, most_rows: int) -> tuple[int, int]:
