@@ -41,9 +41,10 @@ class NotReady(Problem):
 
 
 class Invalid(Problem):
-    """Invalid input, in FastAPI's shape: a list of errors with `loc`, `msg`, `type` and `input`.
+    """Invalid input: a list of errors with `loc`, `msg`, `type` and `input`.
 
-    A client gets the first 100 errors and the count of the others.
+    `loc` is the place in the input: row and column of a table, keys and indexes of JSON. A client gets the first 100
+    errors and the count of the others.
     """
 
     status = 422
@@ -66,5 +67,5 @@ class Invalid(Problem):
         """Return the first 100 errors and, if there are more, an entry with the count of the others."""
         more = self.count - self.most
         message = f"and {'' if self.whole else 'at least '}{more} more errors"
-        rest = [{"loc": ["body"], "msg": message, "type": "too_many_errors", "input": None}]
-        return self.errors[: self.most] + (rest if more > 0 else [])
+        rest: dict[str, Any] = {"loc": [], "msg": message, "type": "too_many_errors", "input": None}
+        return self.errors[: self.most] + ([rest] if more > 0 else [])

@@ -124,7 +124,7 @@ def show_version(model: str, version: Version) -> CardView:
 def delete_version(model: str, version: Version) -> None:
     """A version in training is stopped and marked as failed. The live version can't be deleted: 409."""
     card = failures.mark_if_dead(store.read(catalog.check(model), version))
-    with jobs.store_errors():
+    with failures.store_errors():
         if card.state == "training" and failures.stop(model, version):
             return
         retention.delete(model, version)
@@ -134,7 +134,7 @@ def delete_version(model: str, version: Version) -> None:
 def promote(request: Request, model: str, wanted: Promotion) -> CardView:
     """Every worker uses it from its next request on. It is loaded first, so a broken version is refused."""
     loading.load(catalog.check(model), wanted.version)
-    with jobs.store_errors():
+    with failures.store_errors():
         card = publishing.promote(model, wanted.version)
     request.scope["log"].version = f"{model}/{wanted.version}"
     return views.read_version(card)

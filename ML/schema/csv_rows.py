@@ -21,7 +21,7 @@ def from_table(
 
     Raise Invalid, which names every missing column and every wrong cell, and TooLarge.
     """
-    check_names(schema.names, table.header, "csv_file", target)
+    check_names(schema.names, table.header, target)
     place_of = {name: place for place, name in enumerate(table.header)}
     places = [place_of[name] for name in schema.names]
     features, labels = Columns(schema.kinds), Columns(["text"], missing="")
@@ -65,7 +65,7 @@ def _find_errors(column: Column, part: Sequence[str], first: int, errors: list[d
                 raise ValueError(f"it is missing, and the model can't do without it; {REMEDY}")
         except ValueError as error:
             wrong = {
-                "loc": ["body", "csv_file", row, column.name],
+                "loc": [row, column.name],
                 "msg": f"row {row}, {column.name}: {error}",
                 "type": f"{column.kind}_invalid",
                 "input": cell[:LONGEST_INPUT],
@@ -74,7 +74,7 @@ def _find_errors(column: Column, part: Sequence[str], first: int, errors: list[d
             errors.append(wrong if len(errors) < Invalid.most else errors[-1])
 
 
-def check_names(wanted: Sequence[str], names: Sequence[str], field: str, target: str | None = None) -> None:
+def check_names(wanted: Sequence[str], names: Sequence[str], target: str | None = None) -> None:
     """Raise Invalid with every missing column and the names that it may be misspelt as."""
     present = set(names)
     missing = [name for name in wanted if name not in present]
@@ -85,9 +85,6 @@ def check_names(wanted: Sequence[str], names: Sequence[str], field: str, target:
     spelling, question = Spelling(), header_hint(names)
     messages = [(name, spelling.missing(name, unknown) + question) for name in missing[: Invalid.most]]
     raise Invalid(
-        [
-            {"loc": ["body", field, name], "msg": message, "type": "missing_column", "input": None}
-            for name, message in messages
-        ],
+        [{"loc": [name], "msg": message, "type": "missing_column", "input": None} for name, message in messages],
         len(missing),
     )

@@ -69,7 +69,7 @@ class RowCollector:
         if (most := max(map(len, wide))) > names.MOST:
             row = self.rows - len(rows) + next(place for place, row in enumerate(rows) if len(row) == most)
             message = f"instances[{row}]: the row has {most:,} keys; at most {names.MOST:,} are allowed"
-            raise Invalid.at("body", "instances", row, msg=message, type="too_many_keys")
+            raise Invalid.at("instances", row, msg=message, type="too_many_keys")
         if len(self.unused) < names.MOST:
             self.unused |= dict.fromkeys(
                 schema.unused(dict.fromkeys(chain.from_iterable(wide)), self._instances.target)

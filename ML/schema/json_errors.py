@@ -37,7 +37,7 @@ def _explained(schema: Schema, target: str, error: ErrorDetails, spelling: Spell
     shown = _shown(place)
     message = _message(schema, target, error, place, spelling)
     return {
-        "loc": ["body", *place],
+        "loc": place,
         "msg": f"{shown}: {message}" if shown else message,
         "type": error["type"],
         "input": error["input"],

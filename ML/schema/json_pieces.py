@@ -92,7 +92,7 @@ class Array:
     def rest(self, parse: Callable[[bytes], None]) -> None:
         """Call `parse` with the body, its rows replaced by a 0. Raise NotJson and Invalid."""
         if len(self.body) - (self.end - self.start) > LONGEST_ROW:
-            raise Invalid.at("body", msg=f"the body without its instances {TOO_LONG}", type="too_long")
+            raise Invalid.at(msg=f"the body without its instances {TOO_LONG}", type="too_long")
         try:
             parse(self.body[: self.start] + b"0" + self.body[self.end :])
         except NotJson as error:
@@ -126,11 +126,11 @@ class Array:
             depth, place = depth + (1 if bracket[1] in b"[{" else -1), bracket.end()
             if depth == 0:
                 message = f"a row has more than {LEVELS} levels of brackets; send plain values"
-                raise Invalid.at("body", "instances", msg=message, type="too_deep")
+                raise Invalid.at("instances", msg=message, type="too_deep")
             if depth < 0:
                 return -1
         if limit < len(self.body):
-            raise Invalid.at("body", "instances", msg=f"a row {TOO_LONG}", type="too_long")
+            raise Invalid.at("instances", msg=f"a row {TOO_LONG}", type="too_long")
         return -1
 
 

@@ -74,7 +74,7 @@ class JsonRows:
             if array := json_pieces.find(body):
                 return self._in_pieces(array, most_rows)
             if body[:PREFIX].lstrip().startswith(b"["):
-                raise Invalid.at("body", msg=f"the body must be an object, not a list; {EXAMPLE}", type="dict_type")
+                raise Invalid.at(msg=f"the body must be an object, not a list; {EXAMPLE}", type="dict_type")
             check_size(body, most_rows, len(self.schema.columns))
         first_row = _FIRST_ROW.search(body)
         as_arrays = first_row is not None and first_row[1] == b"["
@@ -110,7 +110,7 @@ class JsonRows:
             array.read(collector.add_json)
             array.rest(parse_rest)
         except NotJson as error:
-            raise Invalid.at("body", msg=str(error), type="json_invalid") from None
+            raise Invalid.at(msg=str(error), type="json_invalid") from None
         return self._gathered(collector, others, rest)
 
     def _gathered(self, collector: RowCollector, others: list[ErrorDetails], rest: dict[str, Any]) -> ParsedRows:

@@ -83,4 +83,4 @@ def read(body: bytes, most_rows: int, width: int) -> Any:
     try:
         return from_json(body)
     except ValueError as error:
-        raise Invalid.at("body", msg=f"the body is not JSON: {error}", type="json_invalid") from None
+        raise Invalid.at(msg=f"the body is not JSON: {error}", type="json_invalid") from None

@@ -61,7 +61,7 @@ class ColumnValidator:
             except ValidationError as error:
                 errors += [_placed(column, each) for each in error.errors(include_url=False, include_context=False)]
         if errors:
-            raise Invalid(sorted(errors, key=lambda error: error["loc"][1])[: Invalid.most], len(errors))
+            raise Invalid(sorted(errors, key=lambda error: error["loc"][0])[: Invalid.most], len(errors))
         return columns
 
     def matrix(self, values: Sequence[Any]) -> list[Sequence[Any]]:
@@ -90,7 +90,7 @@ def finite(values: Sequence[Any]) -> bool:
 def _placed(column: Column, error: ErrorDetails) -> dict[str, Any]:
     row = int(error["loc"][0]) + 1
     message = f"row {row}, {explained(column, error)}"
-    return {"loc": ["body", row, column.name], "msg": message, "type": error["type"], "input": error["input"]}
+    return {"loc": [row, column.name], "msg": message, "type": error["type"], "input": error["input"]}
 
 
 def _gapless(column: Column) -> Callable[[str], Any]:

@@ -38,9 +38,7 @@ def learn(names: Sequence[str], table: Sequence[Sequence[str]]) -> tuple[Schema,
     if errors:
         raise Invalid(errors)
     if not columns:
-        raise Invalid.at(
-            "body", "csv_file", type="csv_invalid", msg="the table has no column to learn from besides the target"
-        )
+        raise Invalid.at(type="csv_invalid", msg="the table has no column to learn from besides the target")
     schema = Schema(columns=tuple(columns), ignored=tuple(empty))
     return schema, schema.frame(parts)
 

@@ -68,8 +68,7 @@ class Target(BaseModel, frozen=True):
 
     def _wrong(self, row: int, cell: str, error: ValueError) -> dict[str, Any]:
         message = f"row {row}, {self.name}: {error}"
-        loc = ["body", "csv_file", row, self.name]
-        return {"loc": loc, "msg": message, "type": "target_invalid", "input": cell[:1000]}
+        return {"loc": [row, self.name], "msg": message, "type": "target_invalid", "input": cell[:1000]}
 
     def _value(self, cell: str) -> Any:
         if not cell.strip():
@@ -110,4 +109,4 @@ def check_target(table: Table, name: str) -> None:
         meant = f"; did you mean {short(close[0])}? " if close else ". "
         message = f"there is no column {short(name)}{meant}The columns are {listed(table.header)}"
         message += header_hint(table.header)
-    raise Invalid.at("body", "target_variable", type="missing_column", input=name[:LONGEST], msg=message)
+    raise Invalid.at(name, type="missing_column", input=name[:LONGEST], msg=message)

@@ -14,28 +14,28 @@ MOST_SHOWN = 5
 """How many rows a message names."""
 
 
-def learn(name: str, column: Sequence[str], task: Task | None, field: str = "target_variable") -> Target:
+def learn(name: str, column: Sequence[str], task: Task | None) -> Target:
     """Return the target that a column is. Without a task (a plain object with fit and predict) the values decide it.
 
     Raise Invalid for missing values, one class only, a class for each row, and values that do not suit the task.
     """
     kind, words = cells.learn(column) or ("text", ())
-    _check_gaps(name, column, "number" if kind == "number" else "date", field)
+    _check_gaps(name, column, "number" if kind == "number" else "date")
     if kind == "number":  # rejects values too large for a float, naming the row
         Target(name=name, task="regression", type="number").convert(column)
     kind_of = _type(kind, words, column)
     task = task or ("regression" if kind_of == "number" else "classification")
     target = Target(name=name, task=task, type=kind_of)
-    (_check_regression if task == "regression" else _check_classes)(target, column, field)
+    (_check_regression if task == "regression" else _check_classes)(target, column)
     return target
 
 
-def _check_gaps(name: str, column: Sequence[str], kind: cells.Kind, field: str) -> None:
+def _check_gaps(name: str, column: Sequence[str], kind: cells.Kind) -> None:
     gaps = (row for row, cell in enumerate(column, 1) if cells.is_gap(cell, kind))
     if first := list(islice(gaps, MOST_SHOWN + 1)):
         count = len(first) + sum(1 for _ in gaps)
         raise _wrong(
-            field, f"the target {name} is missing in {count} rows, first in {_rows(first)}; fill or remove them"
+            name, f"the target {name} is missing in {count} rows, first in {_rows(first)}; fill or remove them"
         )
 
 
@@ -47,33 +47,34 @@ def _type(kind: str, words: Sequence[str], column: Sequence[str]) -> Literal["in
     return "string"
 
 
-def _check_regression(target: Target, column: Sequence[str], field: str) -> None:
+def _check_regression(target: Target, column: Sequence[str]) -> None:
+    name = target.name
     if target.type in ("boolean", "string"):
         wrong = next(((row, cell) for row, cell in enumerate(column, 1) if not _is_number(cell)), (1, column[0]))
         raise _wrong(
-            field,
-            f"a regression needs numbers, but {target.name} is {wrong[1][:60]!r} in row {wrong[0]}; "
+            name,
+            f"a regression needs numbers, but {name} is {wrong[1][:60]!r} in row {wrong[0]}; "
             "choose another target or a classifier",
         )
 
 
-def _check_classes(target: Target, column: Sequence[str], field: str) -> None:
-    classes, rows = _count_classes(target, column), len(column)
+def _check_classes(target: Target, column: Sequence[str]) -> None:
+    name, classes, rows = target.name, _count_classes(target, column), len(column)
     if classes == 1:
         raise _wrong(
-            field, f"the target {target.name} has one class only, {column[0][:60]!r}; a classifier needs two or more"
+            name,
+            f"the target {name} has one class only, {column[0][:60]!r}; a classifier needs two or more",
         )
     if classes == rows:
         raise _wrong(
-            field,
-            f"the target {target.name} has as many classes as rows ({rows}): "
+            name,
+            f"the target {name} has as many classes as rows ({rows}): "
             "is it an identifier, or a number for a regressor?",
         )
     if target.type == "number" and classes > max(20, rows // 10):
         raise _wrong(
-            field,
-            f"the target {target.name} looks continuous ({classes} different numbers in {rows} rows); "
-            "train a regressor",
+            name,
+            f"the target {name} looks continuous ({classes} different numbers in {rows} rows); train a regressor",
         )
 
 
@@ -103,5 +104,5 @@ def _rows(rows: list[int]) -> str:
     return f"row {shown}" if len(rows) == 1 else f"rows {shown}{', ...' if len(rows) > MOST_SHOWN else ''}"
 
 
-def _wrong(field: str, message: str) -> Invalid:
-    return Invalid.at("body", field, msg=message, type="target_invalid")
+def _wrong(name: str, message: str) -> Invalid:
+    return Invalid.at(name, msg=message, type="target_invalid")

@@ -51,7 +51,7 @@ class Table:
         if ragged:
             raise self._ragged(ragged, count)
         if first == 1:
-            raise wrong(self._upload.field, "the file has a header but no rows")
+            raise wrong("the file has a header but no rows")
 
     def columns(self, most: int) -> list[list[str]]:
         """Return all cells, a list per column. Raise TooLarge if there are more than `most` rows."""
@@ -88,7 +88,7 @@ class Table:
                         chunk = []
         except csv.Error as error:
             message = f"line {reader.line_num}: {error}; check the quotes there"
-            raise wrong(self._upload.field, message) from None
+            raise wrong(message) from None
         if chunk:
             yield chunk
 
@@ -96,7 +96,7 @@ class Table:
         return Invalid(
             [
                 {
-                    "loc": ["body", self._upload.field, row],
+                    "loc": [row],
                     "type": "ragged_row",
                     "input": None,
                     "msg": f"row {row} has {cells} cells where the header has {self._width}",

@@ -10,15 +10,13 @@ from ML.tables.names import is_number, listed
 from ML.tables.reading import SEPARATORS
 from ML.tables.upload import Upload
 
-FIELD = "body"
-
 
 def read(data: bytes, names: Sequence[str], target: str, most: int, header: bool | None) -> tuple[Table, bool]:
     """Return the table, and whether it has a header. `header` says so; None means that the first line decides.
 
     Without a header the cells are in the order of `names`. Raise Invalid and TooLarge.
     """
-    file = upload.read(data, most, FIELD)
+    file = upload.read(data, most)
     first, separator = _first(file, len(names))
     if header is None:
         header = _is_header(first, names, target)
@@ -27,7 +25,7 @@ def read(data: bytes, names: Sequence[str], target: str, most: int, header: bool
     if len(first) != len(names):
         message = f"row 1 has {_cells(len(first))} where the model has {_cells(len(names))}, in this order: "
         message += f"{listed(names)}. Or begin with a line of the columns' names, in any order"
-        raise Invalid.at(FIELD, 1, type="ragged_row", msg=message)
+        raise Invalid.at(1, type="ragged_row", msg=message)
     return reading.under(names, file, separator), False
 
 
@@ -50,7 +48,7 @@ def _is_header(first: Sequence[str], names: Sequence[str], target: str) -> bool:
     if present.issuperset(names):
         if all(map(is_number, names)):
             message = "the first line may be a header or a row; send Content-Type text/csv; header=present, or absent"
-            raise Invalid.at(FIELD, 1, type="csv_invalid", msg=message)
+            raise Invalid.at(1, type="csv_invalid", msg=message)
         return True
     return not present.isdisjoint([*names, target]) and not any(map(is_number, cells))
 

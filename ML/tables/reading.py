@@ -16,12 +16,12 @@ HEAD_BYTES = 100_000
 """How much of the file decides about its separator, in bytes."""
 
 
-def read(data: bytes, most_bytes: int, field: str = "csv_file") -> Table:
+def read(data: bytes, most_bytes: int) -> Table:
     """Return the table in an uploaded file: UTF-8 with or without a BOM, plain or gzip'd, split by `,` `;` `|` or tab.
 
     Raise Invalid for any other file, and TooLarge if it holds more than `most_bytes` after decompression.
     """
-    return of_upload(upload.read(data, most_bytes, field))
+    return of_upload(upload.read(data, most_bytes))
 
 
 def of_upload(file: Upload, separator: str = "") -> Table:
@@ -37,7 +37,7 @@ def under(header: Sequence[str], file: Upload, separator: str) -> Table:
 
 def _table(file: Upload, separator: str, first: Sequence[str], headed: bool) -> Table:
     header = [name.strip() for name in first]
-    _check_header(header, file.field)
+    _check_header(header)
     places = [place for place, name in enumerate(header) if name]
     unnamed = [f"column {place + 1}, which has no name" for place, name in enumerate(header) if not name]
     named = [header[place] for place in places]
@@ -54,16 +54,15 @@ def first_rows(file: Upload, separator: str, most: int) -> list[list[str]]:
     line = file.head(upload.LONGEST_ROW)
     if line.count(separator.encode()) > names.MOST and b"\n" not in line and b"\r" not in line:
         raise wrong(
-            file.field,
             f"the first line has more than {names.MOST:,} cells; a table has at most {names.MOST:,} columns",
         )
     try:
         rows = list(islice(csv_reader(Lines(file), separator), most))
     except csv.Error as error:
-        raise wrong(file.field, f"the header can't be read: {error}; check the quotes there") from None
+        raise wrong(f"the header can't be read: {error}; check the quotes there") from None
     if len(rows[0]) > names.MOST:
         message = f"the first line has {len(rows[0]):,} cells; a table has at most {names.MOST:,} columns"
-        raise wrong(file.field, message)
+        raise wrong(message)
     return rows
 
 
@@ -85,15 +84,15 @@ def _separator(file: Upload) -> str:
     return candidates[0] if len(candidates) == 1 and '"' not in first else max(SEPARATORS, key=quality)
 
 
-def _check_header(header: list[str], field: str) -> None:
+def _check_header(header: list[str]) -> None:
     """Raise Invalid if two columns share a name, none has a name, or a name is too long."""
     for place, name in enumerate(header, 1):
         if len(name) > names.LONGEST:
             message = f"the name of column {place} has {len(name):,} characters, at most {names.LONGEST:,} are allowed"
-            raise wrong(field, f"{message}; it begins with {name[:60]!r}; is a quote or a line break missing?")
+            raise wrong(f"{message}; it begins with {name[:60]!r}; is a quote or a line break missing?")
     twice = [name for name, count in Counter(filter(None, header)).items() if count > 1]
     if twice:
         message = f"the header names {listed(list(map(repr, map(short, twice))))} more than once"
-        raise wrong(field, f"{message}; give each column a name of its own{header_hint(header)}")
+        raise wrong(f"{message}; give each column a name of its own{header_hint(header)}")
     if not any(header):
-        raise wrong(field, "the header names no column")
+        raise wrong("the header names no column")

@@ -36,11 +36,10 @@ _PAGE = re.compile(rb"<(?:!doctype )?html", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """The bytes of a file, the offset of its text, and the form field that it came in."""
+    """The bytes of a file and the offset of its text."""
 
     data: bytes
     start: int
-    field: str
 
     def head(self, size: int) -> bytes:
         """Return the first bytes of the text."""
@@ -62,7 +61,6 @@ class Lines:
             self.pending += end - place
             if self.pending > LONGEST_ROW + BLOCK:
                 raise wrong(
-                    self._upload.field,
                     f"a row is longer than {LONGEST_ROW // 1024} kB; is a quote missing, or a line break?",
                 )
             yield from io.StringIO(self._decoded(place, end), newline="")
@@ -75,26 +73,26 @@ class Lines:
         except UnicodeDecodeError as error:
             place = start + error.start
             message = f"the byte 0x{data[place]:02x} at offset {place} is not UTF-8; save the file as UTF-8"
-            raise wrong(self._upload.field, message) from None
+            raise wrong(message) from None
 
 
-def read(data: bytes, most_bytes: int, field: str) -> Upload:
+def read(data: bytes, most_bytes: int) -> Upload:
     """Return a CSV file, plain or gzip'd, with any number of BOMs.
 
     Raise Invalid if it is empty or another kind of file, and TooLarge if it holds more than `most_bytes`.
     """
-    data = _unzipped(data, most_bytes, field)
+    data = _unzipped(data, most_bytes)
     beginning = _START.match(data)
-    upload = Upload(data, beginning.end() if beginning else 0, field)
+    upload = Upload(data, beginning.end() if beginning else 0)
     _check_kind(upload)
     if not _NOT_BLANK.search(data, upload.start):
-        raise wrong(field, "the file is empty")
+        raise wrong("the file is empty")
     return upload
 
 
-def wrong(field: str, message: str) -> Invalid:
+def wrong(message: str) -> Invalid:
     """Return the exception for a file that is wrong as a whole."""
-    return Invalid.at("body", field, msg=message, type="csv_invalid")
+    return Invalid.at(msg=message, type="csv_invalid")
 
 
 def _line_end(data: bytes, start: int) -> int:
@@ -111,32 +109,31 @@ def _line_end(data: bytes, start: int) -> int:
     return min([*(place + 1 for place in ends), last, len(data)])
 
 
-def _unzipped(data: bytes, most: int, field: str) -> bytes:
+def _unzipped(data: bytes, most: int) -> bytes:
     if data[:2] != GZIP:
         return data
     try:
         return compression.unpack(data, most, compression.GZIP)
     except zlib.error as error:
-        raise wrong(field, f"the file starts like gzip but can't be unpacked: {error}") from None
+        raise wrong(f"the file starts like gzip but can't be unpacked: {error}") from None
     except EOFError:
-        raise wrong(field, "the gzip file ends too early; was its upload cut off?") from None
+        raise wrong("the gzip file ends too early; was its upload cut off?") from None
 
 
 def _check_kind(upload: Upload) -> None:
-    data, field = upload.data, upload.field
+    data = upload.data
     if data.startswith(_MAGIC) or b"\0" in data[:4096]:
         name = next((name for magic, name in _FORMATS.items() if data.startswith(magic)), "")
         kind = f" ({name})" if name else ""
-        raise wrong(field, f"this is not a CSV file but a binary one{kind}; export the table as CSV (UTF-8)")
+        raise wrong(f"this is not a CSV file but a binary one{kind}; export the table as CSV (UTF-8)")
     head = upload.head(4096).lstrip()
     if head[:1] in (b"[", b"{") and _is_json(head):
         raise wrong(
-            field,
             "this is JSON, not CSV; send JSON rows to /predict with Content-Type application/json, "
             "or export the table as CSV",
         )
     if _PAGE.match(head):
-        raise wrong(field, "this is a web page, not CSV; was a login page saved in place of the file?")
+        raise wrong("this is a web page, not CSV; was a login page saved in place of the file?")
 
 
 def _is_json(head: bytes) -> bool:

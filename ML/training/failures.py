@@ -5,7 +5,8 @@ import logging
 import os
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from ML.config.config import settings
@@ -55,6 +56,15 @@ class StoreUnwritable(Problem):
     def __init__(self, error: OSError | None = None) -> None:
         why = f" ({error.strerror})" if error else ""
         super().__init__(f"The model store can't be written{why}; free disk space or make it writable")
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn an OSError into StoreUnwritable, which tells the caller that the store can't be written."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnwritable(error) from None
 
 
 def fail(card: Card, error: Exception) -> None:

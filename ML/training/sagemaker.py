@@ -85,14 +85,14 @@ def _joined(files: list[Path], target: str) -> bytes:
             writer.writerow(first := table.header)
         if table.header != first:
             message = f"{path.name} has the columns {', '.join(table.header)}; {files[0].name} has {', '.join(first)}"
-            raise Invalid.at(path.name, msg=message, type="csv_invalid")
+            raise Invalid.at(msg=message, type="csv_invalid")
         for _, chunk in table.chunks():
             writer.writerows(zip(*chunk, strict=True))
     return out.getvalue().encode()
 
 
 def _table(path: Path, target: str) -> Table:
-    found = upload.read(path.read_bytes(), settings().max_body_bytes, path.name)
+    found = upload.read(path.read_bytes(), settings().max_body_bytes)
     rows = reading.first_rows(found, ",", 2)
     if has_header(rows, target):
         return reading.of_upload(found, ",")
@@ -109,7 +109,7 @@ def has_header(rows: list[list[str]], target: str) -> bool:
 
 def _label(data: bytes) -> str:
     """Return the name of the first column: SageMaker's tables begin with the label."""
-    return reading.first_row(upload.Upload(data, 0, "training"), ",")[0]
+    return reading.first_row(upload.Upload(data, 0), ",")[0]
 
 
 def main() -> None:

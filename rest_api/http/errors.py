@@ -46,12 +46,15 @@ class Errors:
         assert isinstance(error, Problem)
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s refused: %s %s", request.scope["log"].id, error.status, _reason(error))
-        return self.answer(request.scope, error.status, error.detail, error.headers)
+        detail = [_in_body(each) for each in error.detail] if isinstance(error, Invalid) else error.detail
+        return self.answer(request.scope, error.status, detail, error.headers)
 
     async def _validation(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         errors = [{key: e.get(key) for key in ("loc", "msg", "type", "input")} for e in error.errors()]
-        return self.answer(request.scope, 422, Invalid(errors).detail)
+        # FastAPI puts the part of the request in front itself. Only the entry that counts further errors has no place.
+        detail = [each if each["loc"] else _in_body(each) for each in Invalid(errors).detail]
+        return self.answer(request.scope, 422, detail)
 
     async def http(self, request: Request, error: Exception) -> Response:
         """Return the answer for an unknown route or method, or a body that is too large."""
@@ -76,6 +79,10 @@ class Errors:
     def bug(self, scope: Scope) -> Response:
         """Return the answer to a bug, here or in the user's estimator. It names the id of the traceback in the log."""
         return self.answer(scope, 500, f"The server failed on this request; see its log for {scope['log'].id}")
+
+
+def _in_body(error: dict[str, Any]) -> dict[str, Any]:
+    return {**error, "loc": ["body", *error["loc"]]}
 
 
 def _allowed(request: Request) -> str:

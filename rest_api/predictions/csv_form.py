@@ -17,12 +17,14 @@ from rest_api.answers import prediction, score_line
 from rest_api.http import bodies, negotiation, work
 from rest_api.http.content_types import check_content_type
 from rest_api.http.forms import multipart
+from rest_api.http.forms.places import in_form
+from rest_api.http.routes import request_body
 from rest_api.predictions import csv_answers
 from rest_api.predictions.answering import predict, take
 from rest_api.predictions.json_body import BYTES_PER_ROW, json_response
 from rest_api.serving.batches import Batches
 
-FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": {
+FORM = request_body({"multipart/form-data": {
     "type": "object", "required": ["csv_file"], "properties": {
         "csv_file": {"type": "string", "contentMediaType": "application/octet-stream", "description": "A table"},
         "target_variable": {"type": "string", "default": "",
@@ -30,7 +32,7 @@ FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"s
         "model": {"type": "string", "default": "",
                   "description": "A module of ML/src; the default model if left out"},
         "probabilities": {"type": "boolean", "default": False},
-    }}}}}}  # fmt: skip
+    }}})  # fmt: skip
 """The request body in OpenAPI."""
 
 
@@ -64,17 +66,20 @@ def _check_target_name(live: Predictor, target: str) -> None:
     """Raise Invalid if the form names another target than the one that the version predicts."""
     if target not in ("", live.target.name):
         message = f"version {live.name} predicts {live.target.name}, not {target}"
-        raise Invalid.at("body", "target_variable", msg=message, type="target_invalid", input=target)
+        raise Invalid.at("target_variable", msg=message, type="target_invalid", input=target)
 
 
 def _read_rows(
     live: Predictor, data: bytes, target: str
 ) -> tuple[Table, Sequence[Sequence[Any]], Sequence[str] | None]:
     """Return the table, its converted columns and, if it has the target, the labels as text."""
-    table = reading.read(data, settings().max_body_bytes)
-    if target:
-        check_target(table, target)
-    return table, *csv_rows.from_table(live.schema, table, live.target.name, settings().max_rows)
+    try:
+        table = reading.read(data, settings().max_body_bytes)
+        if target:
+            check_target(table, target)
+        return table, *csv_rows.from_table(live.schema, table, live.target.name, settings().max_rows)
+    except Invalid as error:
+        raise in_form(error, live.target.name) from None
 
 
 def _scored_response(
@@ -83,9 +88,17 @@ def _scored_response(
     """Return a TablePrediction as JSON. Its score covers the rows with a known target."""
     rows = len(predicted.predictions)
     head = {"status": "Predictions are success", "code": 200, "output": f"{rows} predictions", "rows": rows}
-    scored_rows, truth = live.target.known(labels or ())
+    scored_rows, truth = _known_targets(live, labels or ())
     if scored_rows:
         name = "accuracy" if live.target.task == "classification" else "r2"
         value = live.score([predicted.predictions[row] for row in scored_rows], truth)
         head |= {"output": score_line("Test", name, value), name: value}
     return json_response(head | fields)
+
+
+def _known_targets(live: Predictor, labels: Sequence[str]) -> tuple[Sequence[int], Sequence[Any]]:
+    """Return the places of the rows that have a target, and their targets. Raise Invalid."""
+    try:
+        return live.target.known(labels)
+    except Invalid as error:
+        raise in_form(error, live.target.name) from None

@@ -11,27 +11,26 @@ from rest_api.answers import prediction
 from rest_api.http import bodies, negotiation, work
 from rest_api.http.content_types import check_content_type
 from rest_api.http.responses import Json
+from rest_api.http.routes import request_body
 from rest_api.predictions import csv_answers
 from rest_api.predictions.answering import predict, take
 from rest_api.serving.batches import Batches
 
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["instances"],
-                    "properties": {
-                        "instances": {"type": "array", "minItems": 1, "items": {"type": ["object", "array"]}},
-                        "parameters": {"type": "object", "properties": {"probabilities": {"type": "boolean"}}},
-                    },
-                }
-            }
-        },
+PARAMETERS = {"type": "object", "properties": {"probabilities": {"type": "boolean"}}}
+"""The parameters of a request in OpenAPI."""
+
+BODY = request_body(
+    {
+        "application/json": {
+            "type": "object",
+            "required": ["instances"],
+            "properties": {
+                "instances": {"type": "array", "minItems": 1, "items": {"type": ["object", "array"]}},
+                "parameters": PARAMETERS,
+            },
+        }
     }
-}
+)
 """The request body in OpenAPI."""
 
 BYTES_PER_ROW = 16
@@ -52,7 +51,7 @@ async def answer(request: Request, model: str) -> Response:
     body = await bodies.read(request)
     if not body:
         message = 'the body is empty; send {"instances": [{column: value, ...}, ...]}'
-        raise Invalid.at("body", msg=message, type="json_invalid", input="")
+        raise Invalid.at(msg=message, type="json_invalid", input="")
     if len(body) <= work.INLINE_BYTES:  # the usual request: parsed and rendered here, without further coroutines
         parsed = live.instances.parse(body, settings().max_rows)
         predicted = await predict(request, live, parsed.columns, parsed.rows, parsed.probabilities)

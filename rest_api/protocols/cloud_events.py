@@ -28,7 +28,7 @@ def mode(headers: Headers) -> Mode:
         return "structured"
     if any(f"ce-{name}" not in headers for name in REQUIRED):
         return None
-    _check_version(headers["ce-specversion"], "header", "ce-specversion")
+    _check_version(headers["ce-specversion"])
     return "binary"
 
 
@@ -38,8 +38,8 @@ def data(body: bytes, most_rows: int, width: int) -> Any:
     missing = [name for name in REQUIRED if not (isinstance(event, dict) and isinstance(event.get(name), str))]
     if missing:
         message = f"the event lacks {' and '.join(missing)}; a CloudEvent has {', '.join(REQUIRED)}, all of them texts"
-        raise Invalid.at("body", missing[0], msg=message, type="event_invalid")
-    _check_version(event["specversion"], "body", "specversion")
+        raise Invalid.at(missing[0], msg=message, type="event_invalid")
+    _check_version(event["specversion"])
     encoded = event.get("data_base64")
     if event.get("data") is not None or encoded is None:
         return event.get("data")
@@ -47,7 +47,7 @@ def data(body: bytes, most_rows: int, width: int) -> Any:
         decoded = b64decode(encoded, validate=True)
     except (ValueError, TypeError) as error:
         message = f"data_base64 is not base64: {error}"
-        raise Invalid.at("body", "data_base64", msg=message, type="event_invalid") from None
+        raise Invalid.at("data_base64", msg=message, type="event_invalid") from None
     return json_size.read(decoded, most_rows, width)
 
 
@@ -67,7 +67,7 @@ def answer(model: str, fields: dict[str, Any], mode: Mode) -> Response:
     return Response(to_json(whole, inf_nan_mode="null"), media_type=TYPE)
 
 
-def _check_version(version: str, *place: str) -> None:
+def _check_version(version: str) -> None:
     if version not in VERSIONS:
         message = f"version {version[:40]} of CloudEvents is not known; send {VERSIONS[0]}"
-        raise Invalid.at(*place, msg=message, type="event_invalid", input=version)
+        raise Invalid.at(msg=message, type="event_invalid", input=version)

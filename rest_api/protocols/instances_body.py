@@ -34,4 +34,4 @@ def parse(live: Predictor, body: bytes, forms: Sequence[str]) -> ParsedRows:
 def _concerns_row(error: dict[str, object]) -> bool:
     """Return whether an error is in a row, and not in the object around the rows."""
     location = error["loc"]
-    return isinstance(location, list) and len(location) > 2 and location[:2] == ["body", "instances"]
+    return isinstance(location, list) and len(location) > 1 and location[0] == "instances"

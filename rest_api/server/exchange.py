@@ -8,7 +8,8 @@ from starlette.types import ASGIApp
 
 from rest_api.server.link import Link
 from rest_api.server.messages import refusals
-from rest_api.server.messages.responses import CLOSE, NO_BODY, STATUS_LINES, Headers, lines
+from rest_api.server.messages.response_body import ResponseBody
+from rest_api.server.messages.responses import CLOSE, STATUS_LINES, Headers, lines
 from rest_api.server.pool import Pool
 from rest_api.server.write_buffer import BufferedTransport
 
@@ -39,7 +40,7 @@ class Exchange:
     """One request and its response. The parser adds to the body as it arrives."""
 
     __slots__ = (
-        "_body", "_chunked", "_left", "_queue", "_read", "_waiter",
+        "_body", "_queue", "_read", "_response_body", "_waiter",
         "awaits_continue", "complete", "disconnected", "held", "keep_alive", "more_body", "scope", "size", "started",
     )  # fmt: skip
 
@@ -51,9 +52,6 @@ class Exchange:
         """Bytes of the body received, and how many of them the pool counts."""
         self._body: bytes | bytearray = b""
         self._waiter: asyncio.Future[None] | None = None
-        self._chunked = False
-        self._left: int | None = None
-        """Bytes of the response body still to send, by its Content-Length."""
 
     def add(self, data: bytes) -> None:
         """Add a part of the body. Raise Refused if the worker holds too many bytes of bodies."""
@@ -177,42 +175,17 @@ class Exchange:
             self._finish()
 
     def _framed(self, status: int, headers: Any) -> Headers:
-        """Return the headers, and add the one that frames the body if the app left it out."""
-        found = [(name.lower(), value) for name, value in headers]
-        given = dict(found)
-        if given.get(b"connection", b"").lower() == b"close":
-            self.keep_alive = False
-        if status in NO_BODY or self.scope["method"] == "HEAD":
-            self._left = 0
-        elif b"content-length" in given:
-            self._left = int(given[b"content-length"])
-        elif self.scope["http_version"] == "1.1":
-            self._chunked = True
-            if b"transfer-encoding" not in given:
-                found.append((b"transfer-encoding", b"chunked"))
-        else:
-            self.keep_alive = False  # the end of the connection is the end of the body
-        return found
+        body = self._response_body = ResponseBody(self.scope, status, headers)
+        self.keep_alive = self.keep_alive and not body.closes
+        return body.headers
 
-    def _send_body(self, body: bytes, more: bool) -> None:
-        transport = self._queue.transport
-        if self._chunked:
-            parts = [b"%x\r\n" % len(body), body, b"\r\n"] if body else []
-            transport.write(b"".join(parts if more else [*parts, b"0\r\n\r\n"]))
-        elif body and self.scope["method"] != "HEAD":
-            self._count(len(body))
-            transport.write(body)
+    def _send_body(self, data: bytes, more: bool) -> None:
+        if part := self._response_body.part(data, more):
+            self._queue.transport.write(part)
         if not more:
-            if self._left:
-                raise RuntimeError("Response content shorter than Content-Length")
+            self._response_body.check_end()
             self.complete = True
             self._finish()
-
-    def _count(self, sent: int) -> None:
-        if self._left is not None:
-            if sent > self._left:
-                raise RuntimeError("Response content longer than Content-Length")
-            self._left -= sent
 
     def _finish(self) -> None:
         self.wake()

@@ -2,10 +2,10 @@
 
 from fastapi import Request, Response
 
-from rest_api.http.routes import BodyRoute, Handler
+from rest_api.http.routes import BodyRoute, Handler, request_body
 from rest_api.training import jobs
 
-TRAIN_FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": {
+TRAIN_FORM = request_body({"multipart/form-data": {
     "type": "object", "required": ["csv_file", "target_variable"], "properties": {
         "csv_file": {"type": "string", "contentMediaType": "application/octet-stream",
                      "description": "A table with a header: CSV separated by commas, `;` or tabs, gzip'd or not"},
@@ -14,7 +14,7 @@ TRAIN_FORM = {"requestBody": {"required": True, "content": {"multipart/form-data
                   "description": "A module of ML/src; the default model if left out"},
         "force": {"type": "boolean", "default": False,
                   "description": "Train even if this table was trained before, and go live even with a worse score"},
-    }}}}}}  # fmt: skip
+    }}})  # fmt: skip
 """The request body in OpenAPI."""
 
 

@@ -46,7 +46,7 @@ def _learn(job: Job, table: Table) -> Job:
 def _learn_target(labels: Sequence[str], name: str, model: Any) -> Target:
     if len(labels) < MIN_ROWS:
         message = f"the table has {len(labels)} rows; {MIN_ROWS} or more are needed, so that some can be held out"
-        raise Invalid.at("body", "csv_file", type="too_few_rows", msg=message)
+        raise Invalid.at(type="too_few_rows", msg=message)
     return target_learning.learn(name, labels, estimators.task(model))
 
 

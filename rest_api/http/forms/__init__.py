@@ -1,4 +1,4 @@
 """Reads forms: the parts of a multipart body and the parameters of its headers.
 
-Others use: multipart.
+Others use: multipart, places.
 """

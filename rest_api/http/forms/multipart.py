@@ -43,13 +43,13 @@ class Form:
             return self.files[name]
         curl = f"with curl write -F {name}=@table.csv"
         message = f"{name} must be a file; {curl}" if name in self.fields else f"the file {name} is missing; {curl}"
-        raise Invalid.at("body", name, msg=message, type="missing")
+        raise Invalid.at(name, msg=message, type="missing")
 
     def text(self, name: str) -> str:
         """Return a field, empty if it is missing. Raises Invalid if it is a file."""
         if name in self.files:
             message = f"{name} must be text, not a file; with curl write -F {name}=..."
-            raise Invalid.at("body", name, msg=message, type="string_type")
+            raise Invalid.at(name, msg=message, type="string_type")
         return self.fields.get(name, "")
 
     def require(self, file: str, *texts: str) -> None:
@@ -66,14 +66,14 @@ class Form:
     def _not_empty(self, name: str) -> str:
         if not self.text(name):
             message = f"{name} is missing; with curl write -F {name}=..."
-            raise Invalid.at("body", name, msg=message, type="missing")
+            raise Invalid.at(name, msg=message, type="missing")
         return self.text(name)
 
     def flag(self, name: str) -> bool:
         """Return a boolean field, False if it is missing. Raises Invalid if it is neither true nor false."""
         value = self.text(name).lower()
         if value not in _FLAGS:
-            raise Invalid.at("body", name, msg=f"{name} must be true or false", type="bool_parsing", input=value)
+            raise Invalid.at(name, msg=f"{name} must be true or false", type="bool_parsing", input=value)
         return _FLAGS[value]
 
 
@@ -95,7 +95,7 @@ def parse(body: bytes, content_type: str) -> Form:
             form.files[name] = content
         elif len(content) > MAX_FIELD_BYTES:
             message = f"the field is longer than {MAX_FIELD_BYTES // 1024} kB; to send a file, use curl -F {name}=@file"
-            raise Invalid.at("body", name, msg=message, type="too_long")
+            raise Invalid.at(name, msg=message, type="too_long")
         else:
             form.fields[name] = content.decode("utf-8", "replace")
     return form

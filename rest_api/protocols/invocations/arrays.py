@@ -124,4 +124,4 @@ def _plain(array: "np.ndarray[Any, Any]") -> list[Any]:
 
 
 def _wrong(message: str) -> Invalid:
-    return Invalid.at("body", msg=f"application/x-npy: {message}", type="array_invalid")
+    return Invalid.at(msg=f"application/x-npy: {message}", type="array_invalid")

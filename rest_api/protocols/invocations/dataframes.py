@@ -33,7 +33,7 @@ def of_value(live: Predictor, value: Any, forms: Sequence[str] = FORMS, nan: boo
     if len(present) != 1:
         which = f"exactly one of {', '.join(forms)}" if len(forms) > 1 else f"the key {forms[0]}"
         message = f"the body must be an object with {which}; it has {' and '.join(present) or 'none'}"
-        raise Invalid.at("body", msg=message, type="form_invalid")
+        raise Invalid.at(msg=message, type="form_invalid")
     form = present[0]
     rows = _READERS[form](live, form, value[form])
     parsed = convert(live, form, _without_nan(rows) if nan else rows)
@@ -46,7 +46,7 @@ def convert(live: Predictor, form: str, rows: Any) -> ParsedRows:
         return live.instances.of_rows(_without_features(live, rows), settings().max_rows)
     except Invalid as error:
         for one in error.errors:
-            one["msg"] = one["msg"].replace("instances", form, 1) if "instances" in one["loc"][:2] else one["msg"]
+            one["msg"] = one["msg"].replace("instances", form, 1) if one["loc"][:1] == ["instances"] else one["msg"]
         raise
 
 
@@ -67,9 +67,7 @@ def _split(live: Predictor, form: str, value: Any) -> Any:
     data = value.get("data") if isinstance(value, dict) else None
     columns = value.get("columns") if isinstance(value, dict) else None
     if not isinstance(data, list) or not isinstance(columns, list | None):
-        raise Invalid.at(
-            "body", form, type="form_invalid", msg=f"{form} is an object with columns and data, both lists"
-        )
+        raise Invalid.at(form, type="form_invalid", msg=f"{form} is an object with columns and data, both lists")
     _check_index(form, value, len(data))
     names = live.schema.names
     if columns is None or columns == names or columns == list(range(len(names))):
@@ -81,12 +79,12 @@ def _check_index(form: str, value: dict[str, Any], rows: int) -> None:
     """Raise Invalid if the index and the data differ in length, and for keys that pandas doesn't write in this form."""
     if unknown := [name for name in value if name not in SPLIT]:
         message = f"{form}: {unknown[0][:100]} is not known; there are {', '.join(SPLIT)}"
-        raise Invalid.at("body", form, unknown[0], type="extra_forbidden", msg=message)
+        raise Invalid.at(form, unknown[0], type="extra_forbidden", msg=message)
     index = value.get("index")
     if index is not None and (not isinstance(index, list) or len(index) != rows):
         count = len(index) if isinstance(index, list) else "no list of"
         message = f"{form}: the index has {count} labels, and the data {rows} rows; send one for each, or no index"
-        raise Invalid.at("body", form, "index", type="form_invalid", msg=message)
+        raise Invalid.at(form, "index", type="form_invalid", msg=message)
 
 
 def _named(form: str, columns: list[Any], data: list[Any]) -> list[dict[str, Any]]:
@@ -94,11 +92,11 @@ def _named(form: str, columns: list[Any], data: list[Any]) -> list[dict[str, Any
     wrong = [name for name in columns if not isinstance(name, str)]
     if wrong or len(set(columns)) < len(columns):
         problem = f"{str(wrong[0])[:100]} is no text" if wrong else "one is there twice"
-        raise Invalid.at("body", form, "columns", type="form_invalid", msg=f"{form}: columns are names, but {problem}")
+        raise Invalid.at(form, "columns", type="form_invalid", msg=f"{form}: columns are names, but {problem}")
     for row, values in enumerate(data):
         if not isinstance(values, list) or len(values) != len(columns):
             message = f"{form}, row {row}: a row is an array of {len(columns)} values, one for each of the columns"
-            raise Invalid.at("body", form, "data", row, type="ragged_row", msg=message)
+            raise Invalid.at(form, "data", row, type="ragged_row", msg=message)
     return [dict(zip(columns, values, strict=True)) for values in data]
 
 
@@ -110,7 +108,7 @@ def _inputs(live: Predictor, form: str, value: Any) -> Any:
     if len(set(map(len, parts))) > 1:
         lengths = ", ".join(f"{name[:100]} {len(part)}" for name, part in zip(list(value)[:20], parts, strict=False))
         message = f"{form}: the columns have different numbers of values: {lengths}"
-        raise Invalid.at("body", form, type="ragged_row", msg=message)
+        raise Invalid.at(form, type="ragged_row", msg=message)
     return _named(form, list(value), list(map(list, zip(*parts, strict=True))))
 
 
@@ -144,6 +142,6 @@ def _probabilities(value: dict[str, Any]) -> bool:
         if wanted is not None:
             if not isinstance(wanted, bool) or not isinstance(options, dict):
                 message = f'{name} is an object, {{"probabilities": true}} or false, or left out'
-                raise Invalid.at("body", name, type="parameters_invalid", msg=message)
+                raise Invalid.at(name, type="parameters_invalid", msg=message)
             return wanted
     return False

@@ -82,7 +82,7 @@ def _line(number: int, line: bytes) -> Any:
     try:
         return from_json(line)
     except ValueError as error:
-        raise Invalid.at("body", number, msg=f"line {number} is not JSON: {error}", type="json_invalid") from None
+        raise Invalid.at(number, msg=f"line {number} is not JSON: {error}", type="json_invalid") from None
 
 
 def _csv(answer: Answer) -> bytes:

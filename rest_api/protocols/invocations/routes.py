@@ -8,7 +8,9 @@ from ML.config.config import settings
 from ML.errors import Problem
 from rest_api.http import bodies, work
 from rest_api.http.content_types import WrongContentType
+from rest_api.http.routes import request_body
 from rest_api.predictions import answering
+from rest_api.predictions.json_body import PARAMETERS
 from rest_api.protocols.invocations import formats
 
 READERS = {
@@ -17,34 +19,29 @@ READERS = {
     formats.CSV: formats.of_csv,
     formats.NPY: formats.of_npy,
 }
-_BINARY = {"schema": {"type": "string", "contentMediaType": formats.NPY}}
-_TEXT = {"schema": {"type": "string", "minLength": 1}}
-BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
+_BINARY = {"type": "string", "contentMediaType": formats.NPY}
+_TEXT = {"type": "string", "minLength": 1}
+BODY = request_body(
+    {
+        "application/json": {
+            "type": "object",
+            "description": "Exactly one of the first four",
+            "properties": {
+                "instances": {"type": ["array", "object"], "description": "Rows, or a list for each column"},
+                "inputs": {"type": ["array", "object"], "description": "The same"},
+                "dataframe_records": {"type": "array", "items": {"type": "object"}},
+                "dataframe_split": {
                     "type": "object",
-                    "description": "Exactly one of the first four",
-                    "properties": {
-                        "instances": {"type": ["array", "object"], "description": "Rows, or a list for each column"},
-                        "inputs": {"type": ["array", "object"], "description": "The same"},
-                        "dataframe_records": {"type": "array", "items": {"type": "object"}},
-                        "dataframe_split": {
-                            "type": "object",
-                            "properties": {"columns": {"type": "array"}, "data": {"type": "array"}},
-                        },
-                        "params": {"type": "object", "properties": {"probabilities": {"type": "boolean"}}},
-                    },
-                }
+                    "properties": {"columns": {"type": "array"}, "data": {"type": "array"}},
+                },
+                "params": PARAMETERS,
             },
-            "application/jsonlines": _TEXT,
-            "text/csv": _TEXT,
-            "application/x-npy": _BINARY,
         },
+        "application/jsonlines": _TEXT,
+        "text/csv": _TEXT,
+        "application/x-npy": _BINARY,
     }
-}
+)
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Predictions, in the order of the rows, as `Accept` says",
@@ -58,7 +55,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
             },
             "application/jsonlines": {"schema": {"type": "string"}},
             "text/csv": {"schema": {"type": "string"}},
-            "application/x-npy": _BINARY,
+            "application/x-npy": {"schema": _BINARY},
         },
     }
 }

@@ -4,7 +4,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rest_api.protocols.oip.tensors import Datatype
+from rest_api.http.routes import request_body
+from rest_api.protocols.oip.tensors.datatypes import Datatype
 
 
 class Error(BaseModel):
@@ -119,5 +120,5 @@ _REQUEST = {
         "outputs": {"type": "array", "items": _OUTPUT},
     },
 }
-BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": _REQUEST}}}}
+BODY = request_body({"application/json": _REQUEST})
 ANSWER: dict[int | str, dict[str, Any]] = {200: {"model": Inference}}

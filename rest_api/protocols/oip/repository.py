@@ -14,7 +14,7 @@ from ML.schema import json_size
 from ML.versions import catalog
 from rest_api.http import bodies
 from rest_api.protocols.oip.documents import Index
-from rest_api.protocols.oip.infer_request import checked
+from rest_api.protocols.oip.validation import checked
 
 router = APIRouter(tags=["Open Inference Protocol v2"])
 
@@ -74,7 +74,7 @@ async def load(request: Request, model: str) -> Loaded:
         message = (
             f"{options[0][:100]}: a configuration or a file can't be sent here; train the model by POST /train_model"
         )
-        raise Invalid.at("body", "parameters", options[0], msg=message, type="extra_forbidden")
+        raise Invalid.at("parameters", options[0], msg=message, type="extra_forbidden")
     live = await request.app.live.load(model)
     request.scope["log"].version = live.name
     return Loaded(name=model, load=True)

@@ -33,7 +33,7 @@ def wrong(body, columns=None):
 def test_a_value_of_another_kind_is_refused_by_row_and_column(name, literal):
     body = json.dumps({"instances": [ROW, ROW | {name: "?"}]}).replace('"?"', literal)
     found = wrong(body.encode()).errors
-    assert [e["loc"] for e in found] == [["body", "instances", 1, name]]
+    assert [e["loc"] for e in found] == [["instances", 1, name]]
     assert found[0]["msg"].startswith(f"instances[1]: {name}: ")
 
 
@@ -42,7 +42,7 @@ def test_a_value_of_another_kind_is_refused_by_row_and_column(name, literal):
 def test_a_column_that_can_not_be_missing_is_refused_when_it_is(name, value):
     full = {key: [cell or column[0] for cell in column] for key, column in COLUMNS.items()}
     found = wrong({"instances": [ROW | {name: value}]}, full).errors
-    assert [e["loc"] for e in found] == [["body", "instances", 0, name]]
+    assert [e["loc"] for e in found] == [["instances", 0, name]]
     assert "can't do without it" in found[0]["msg"] or (name, value) == ("n", "")
 
 
@@ -68,7 +68,7 @@ def test_columns_may_have_any_name():
     for rows in ([row], [list(row.values())], [dict(reversed(row.items()))]):
         assert frame(rows, columns).iloc[0].to_dict() == row
     found = wrong({"instances": [{k: v for k, v in row.items() if k != "🙂"}]}, columns).errors
-    assert [e["loc"] for e in found] == [["body", "instances", 0, "🙂"]]
+    assert [e["loc"] for e in found] == [["instances", 0, "🙂"]]
 
 
 def test_extra_columns_are_named_but_not_the_target():
@@ -83,17 +83,15 @@ def test_a_column_called_instances_with_a_list_in_it_is_still_a_row_of_an_object
 def test_a_missing_column_is_named_with_names_that_it_may_be_spelt_as():
     row = {key: value for key, value in ROW.items() if key != "nation"} | {"nations": "NA"}
     error = wrong({"instances": [ROW, row]}).errors[0]
-    assert error["loc"] == ["body", "instances", 1, "nation"]
+    assert error["loc"] == ["instances", 1, "nation"]
     assert error["msg"] == "instances[1]: the column nation is missing; is it spelt nations here?"
 
 
 def test_a_row_of_an_array_is_as_long_as_there_are_columns():
     full = list(ROW.values())
-    assert wrong({"instances": [full[:-1]]}).errors[0]["loc"] == ["body", "instances", 0, "day"]
+    assert wrong({"instances": [full[:-1]]}).errors[0]["loc"] == ["instances", 0, "day"]
     long = wrong({"instances": [full, [*full, 1]]}).errors[0]
-    assert (
-        long["loc"] == ["body", "instances", 1] and "an array of 7 values in this order: n, zip, nation" in long["msg"]
-    )
+    assert long["loc"] == ["instances", 1] and "an array of 7 values in this order: n, zip, nation" in long["msg"]
 
 
 BODIES = [
@@ -116,7 +114,7 @@ BODIES = [
 @pytest.mark.parametrize(("body", "place", "message"), BODIES)
 def test_a_body_of_another_shape_is_refused_by_its_place_in_json_that_can_be_sent(body, place, message):
     error = wrong(body)
-    assert error.errors[0]["loc"] == ["body", *place] and message in error.errors[0]["msg"]
+    assert error.errors[0]["loc"] == place and message in error.errors[0]["msg"]
     assert json.loads(bytes(ERRORS.answer({"path": "/predict"}, error.status, error.detail).body))["detail"][0]["msg"]
 
 
@@ -129,7 +127,7 @@ def test_a_large_body_that_is_no_json_is_not_sent_back():
     "parameters", [{"probabilities": "yes"}, {"probabilities": 1}, {"probability": True}, [], None]
 )
 def test_parameters_must_have_their_documented_types(parameters):
-    assert wrong({"instances": [ROW], "parameters": parameters}).errors[0]["loc"][:2] == ["body", "parameters"]
+    assert wrong({"instances": [ROW], "parameters": parameters}).errors[0]["loc"][:1] == ["parameters"]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +141,7 @@ def test_the_first_hundred_errors_are_listed_and_the_others_counted():
     detail = wrong({"instances": [ROW | {"n": "x"}] * 130}).detail
     assert [len(detail), detail[99]["loc"], detail[100]["msg"]] == [
         101,
-        ["body", "instances", 99, "n"],
+        ["instances", 99, "n"],
         "and 30 more errors",
     ]
 

@@ -16,8 +16,8 @@ MOST = 10**8
 CELL = st.text(st.sampled_from('ab1é😀," \n\r;\t|'), max_size=6)
 
 
-def read(data, field="csv_file"):
-    found = reading.read(data, MOST, field)
+def read(data):
+    found = reading.read(data, MOST)
     return found.header, found.columns(MOST)
 
 

@@ -15,9 +15,10 @@ from strategies import examples
 from ML.errors import Problem
 from ML.schema import cells
 from ML.schema.schema import Column, Schema
-from rest_api.protocols.oip import infer_request, tensors
+from rest_api.protocols.oip.inference import request as infer_request
 from rest_api.protocols.oip.model_signature import ModelSignature
-from rest_api.protocols.oip.tensors import LAYOUT
+from rest_api.protocols.oip.tensors import binary_elements
+from rest_api.protocols.oip.tensors.datatypes import LAYOUT
 
 MIXED = Schema(
     columns=(
@@ -45,7 +46,7 @@ def parse(inputs: Any, raw: bytes = b"", model: str = "mixed", **fields: Any) ->
 
 
 def binary(name: str, datatype: str, values: Any, shape: list[int] | None = None) -> tuple[dict[str, Any], bytes]:
-    raw = tensors.encode(datatype, values)
+    raw = binary_elements.encode(datatype, values)
     parameters = {"binary_data_size": len(raw)}
     return {"name": name, "shape": shape or [len(values)], "datatype": datatype, "parameters": parameters}, raw
 

@@ -1,7 +1,7 @@
 """Triton's extension for binary data: the bytes of the tensors follow the JSON."""
 
 from ML.errors import Invalid
-from rest_api.protocols.oip.tensors import Tensor, wrong
+from rest_api.protocols.oip.tensors.tensor import Tensor, wrong
 
 
 class BinaryData:
@@ -32,4 +32,4 @@ class BinaryData:
     def check_end(self) -> None:
         """Raise Invalid if bytes are left that belong to no tensor."""
         if self.rest:
-            raise Invalid.at("body", msg=f"{len(self.rest)} bytes at the end belong to no input", type="tensor_invalid")
+            raise Invalid.at(msg=f"{len(self.rest)} bytes at the end belong to no input", type="tensor_invalid")

@@ -6,9 +6,9 @@ from typing import Any
 from pydantic_core import to_json
 
 from ML.prediction.answers import Answer, CannotPredict
-from rest_api.protocols.oip import tensors
-from rest_api.protocols.oip.infer_request import InferRequest
+from rest_api.protocols.oip.inference.request import InferRequest
 from rest_api.protocols.oip.model_signature import PREDICT, SHARES, ModelSignature
+from rest_api.protocols.oip.tensors import binary_elements
 
 
 def render(signature: ModelSignature, request: InferRequest, answer: Answer) -> tuple[bytes, int | None]:
@@ -52,6 +52,6 @@ def _parameters(signature: ModelSignature, name: str) -> bytes:
 
 def _encoded(datatype: str, flat: Sequence[Any]) -> bytes:
     try:
-        return tensors.encode(datatype, flat)
+        return binary_elements.encode(datatype, flat)
     except (ValueError, TypeError, OverflowError) as error:
         raise CannotPredict(f"The model returned values that are not {datatype}: {error}") from error
