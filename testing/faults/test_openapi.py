@@ -20,7 +20,7 @@ def test_every_answer_is_as_the_document_says(serve: Callable[..., Server], tmp_
     # The document can't say what makes a CSV file a table, nor which model has probabilities: such are refused by 422.
     # Wrong passwords would have this address blocked; test_roles.py sends them to every route.
     checks = ["--checks", "all", "--exclude-checks", "positive_data_acceptance,ignored_auth"]
-    how = ["--phases", "examples,coverage,fuzzing", "--max-examples", "200", "--continue-on-failure", "--seed", "1"]
+    how = ["--phases", "examples,coverage,fuzzing", "--max-examples", "60", "--continue-on-failure", "--seed", "1"]
     command += [*checks, *how, "--auth", f"{USER}:plain"]
     environment = server.environment | {"PYTHONWARNINGS": ""}
     run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path)
