@@ -1,11 +1,12 @@
 """The fork server: a process that has loaded the libraries, so that a training starts in milliseconds.
 
 A new Python needs two seconds of CPU to import scikit-learn. The fork server shares the memory of the process that
-calls `launch`, and each of that process's later forks may ask it for trainings. (multiprocessing's fork server can be
-asked by its parent only.)
+calls `launch`, and each of that process's later forks may ask it for trainings. (Only its parent may ask
+multiprocessing's fork server.)
 """
 
 import logging
+import multiprocessing
 import os
 import selectors
 import signal
@@ -150,6 +151,8 @@ def _train(name: str, train: Callable[[str, int], int]) -> NoReturn:
         np.random.seed()  # estimators without a random_state use this generator
         model, _, version = name.rpartition("/")
         code = train(model, int(version))
+        for child in multiprocessing.active_children():  # joblib keeps its processes for the next call
+            child.terminate()
     except BaseException:
         logging.getLogger("fast_ml.training").exception("training of %s failed", name)
     finally:

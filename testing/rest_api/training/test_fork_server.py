@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,10 +29,23 @@ def score(model, X, y):
     return {"written": 1.0, "forked": float(forked), "parent": float(os.getppid()), "drawn": np.random.rand()}
 """
 
+SEARCH = """
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+
+
+def build():
+    return GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, n_jobs=2)
+
+
+def score(model, X, y):
+    return {"accuracy": model.score(X, y)}
+"""
+
 
 @pytest.fixture
 def server(serve: Callable[..., Server], fork: Callable[..., Path]) -> Server:
-    return serve(fork(telling=TELLING), BOOTSTRAP="false", DEFAULT_MODEL="telling", WEB_CONCURRENCY="2")
+    return serve(fork(telling=TELLING, search=SEARCH), BOOTSTRAP="false", DEFAULT_MODEL="telling", WEB_CONCURRENCY="2")
 
 
 def table(wait: int = 0) -> str:
@@ -66,6 +80,18 @@ def test_trainings_are_forks_and_each_has_its_own_chance_and_the_newest_source(s
     source = server.project / "ML" / "src" / "telling.py"
     source.write_text(TELLING.replace('"written": 1.0', '"written": 2.0'))
     assert train(server)["written"] == 2
+
+
+def test_a_training_takes_its_own_processes_with_it(server: Server) -> None:
+    before = processes(server)
+    assert server.train(table(), "y", model="search").status_code == 200
+    assert eventually(lambda: processes(server) == before, 10)
+
+
+def processes(server: Server) -> set[int]:
+    """Return the processes of the server's session: the master and all that began with it."""
+    found = subprocess.run(["pgrep", "-s", f"{server.process.pid}"], capture_output=True, text=True, check=True)
+    return set(map(int, found.stdout.split()))
 
 
 def test_without_a_fork_server_trainings_go_on(server: Server) -> None:
