@@ -32,7 +32,7 @@ def table(rows: int) -> str:
 
 
 def servers(container: Container) -> list[str]:
-    """Return the lines of gunicorn and its workers, which start with their process ids."""
+    """Return the lines of gunicorn, its fork server and its workers, which start with their process ids."""
     return sorted(line for line in docker("top", container.id, "-o", "pid,args").splitlines() if "wsgi:app" in line)
 
 
@@ -63,7 +63,7 @@ def test_a_training_that_takes_all_memory_is_stopped_and_no_worker_is(
     live = train(60)
     assert live["live"] is True, live
     processes = servers(container)
-    assert len(processes) == 3
+    assert len(processes) == 4
     with busy_callers(container.url, {"x": 1}, password=PASSWORD) as answers:
         for _ in range(3):
             assert "The training ran out of memory" in str(train(200)["detail"])
