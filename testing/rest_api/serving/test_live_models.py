@@ -139,7 +139,7 @@ def test_a_second_training_of_the_model_waits_its_turn(server: Server) -> None:
 
 def killed(server: Server) -> bool:
     """Kill the training and return whether there was one."""
-    command = ["pkill", "-9", "-g", str(server.process.pid), "-f", "ML.training classifier --job"]
+    command = ["pkill", "-9", "-g", str(server.process.pid), "-x", "training"]
     return subprocess.run(command, check=False).returncode == 0
 
 
