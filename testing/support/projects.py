@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from exclusive import common, locked
+from server import measured
 
 PLAIN = '''
 class Plain:
@@ -70,6 +71,7 @@ class Project:
     def command(self, *arguments, **environment):
         command = [sys.executable, "-W", "error", "-m", "ML.training", *arguments]
         environment = {**os.environ, "MODELS_DIR": str(self.store), **environment}
+        environment |= measured(environment.pop("COVERAGE_PROCESS_CONFIG", None))
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
 
     def train(self, model, csv, **environment):

@@ -39,8 +39,8 @@ class Server:
             "PYTHONUNBUFFERED": "1",
             **environment,
         }
-        if (config := self.environment.pop("COVERAGE_PROCESS_CONFIG", None)) and coverage:
-            self.environment |= {"FAST_ML_COVERAGE": config, "PYTHONPATH": str(MEASURED)}
+        config = self.environment.pop("COVERAGE_PROCESS_CONFIG", None)
+        self.environment |= measured(config) if coverage else {}
         self.output = models_dir.parent / f"{models_dir.name}.{self.port}.log"
         self.client = httpx.Client(base_url=self.url, auth=(USER, PASSWORD), timeout=120)
 
@@ -103,6 +103,11 @@ class Server:
     def predict(self, instances: Any, model: str | None = None, **parameters: Any) -> httpx.Response:
         path = f"/models/{model}/predict" if model else "/predict"
         return self.client.post(path, json={"instances": instances, "parameters": parameters})
+
+
+def measured(config: str | None) -> dict[str, str]:
+    """Return the environment in which a process measures its coverage from its libraries on, if there is any to do."""
+    return {"FAST_ML_COVERAGE": config, "PYTHONPATH": str(MEASURED)} if config else {}
 
 
 def process_name(pid: int) -> str:

@@ -1,7 +1,7 @@
-"""Measure the coverage of a server that a test starts. Python imports this module at its start.
+"""Measure the coverage of a server or a training command that a test starts. Python imports this module at its start.
 
 Coverage starts after the libraries are loaded: tracing them would double the time of the start. The trainings before
-and beside the server are not measured; those of the training command in tests are.
+and beside the server are not measured.
 """
 
 import os
@@ -9,7 +9,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-LIBRARIES = ("pandas", "sklearn.ensemble", "skops.io", "fastapi", "gunicorn.app.wsgiapp", "uvicorn")
+TRAINING = ("pandas", "sklearn.ensemble", "skops.io", "onnx")
+SERVER = ("pandas", "sklearn.ensemble", "skops.io", "fastapi", "gunicorn.app.wsgiapp", "uvicorn")
 
 
 def _spare_trainings() -> None:
@@ -19,10 +20,12 @@ def _spare_trainings() -> None:
 
 
 config = os.environ.pop("FAST_ML_COVERAGE", None)
-if config and "gunicorn" in sys.orig_argv:
+serves = "gunicorn" in sys.orig_argv
+trains = "ML.training" in sys.orig_argv and "--bootstrap" not in sys.orig_argv
+if config and (serves or trains):
     import coverage
 
-    for library in LIBRARIES:
+    for library in SERVER if serves else TRAINING:
         import_module(library)
     os.environ["COVERAGE_PROCESS_CONFIG"] = config
     coverage.process_startup()
