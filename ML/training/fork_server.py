@@ -125,7 +125,7 @@ def _begin(selector: selectors.BaseSelector, requests: socket.socket, train: Cal
             requests.close()
             _train(message.decode(), train)
         process.lower_priority(pid)
-        os.write(ending, _NUMBER.pack(pid))
+        _tell(ending, pid)
         selector.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, ending))
     os.close(lock)
     return True
@@ -137,9 +137,13 @@ def _report(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> Non
     selector.unregister(key.fileobj)
     os.close(key.fd)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    with suppress(BrokenPipeError):  # its worker has ended
-        os.write(ending, _NUMBER.pack(code))
+    _tell(ending, code)
     os.close(ending)
+
+
+def _tell(ending: int, number: int) -> None:
+    with suppress(BrokenPipeError):  # the worker that asked has ended
+        os.write(ending, _NUMBER.pack(number))
 
 
 def _train(name: str, train: Callable[[str, int], int]) -> NoReturn:

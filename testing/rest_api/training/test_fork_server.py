@@ -3,9 +3,13 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 from server import Server, eventually, process_name
 
@@ -69,7 +73,10 @@ def begin(server: Server) -> int:
 
 
 def view(server: Server, version: int) -> dict[str, str]:
-    return dict(server.client.get(f"/models/telling/versions/{version}").json())
+    """Return the version's card, empty while no worker answers."""
+    with suppress(httpx.TransportError):
+        return dict(server.client.get(f"/models/telling/versions/{version}").json())
+    return {}
 
 
 def test_trainings_are_forks_and_each_has_its_own_chance_and_the_newest_source(server: Server) -> None:
@@ -100,6 +107,21 @@ def test_without_a_fork_server_trainings_go_on(server: Server) -> None:
     # What it had begun ends as if nothing had happened; the next one is a new Python.
     assert eventually(lambda: view(server, version)["status"] == "live", 30)
     assert server.train(table(), "y", force="true").json()["metrics"]["forked"] == 0
+
+
+def test_it_outlives_a_worker_that_dies_while_it_asks(server: Server) -> None:
+    fork_server = server.fork_server
+    os.kill(fork_server, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(server.train, table(), "y")
+        assert eventually((server.models_dir / "telling" / "1" / "card.json").exists, 30)
+        time.sleep(0.5)  # the request follows the card at once, and nothing shows that it was sent
+        for pid in server.workers:
+            os.kill(pid, signal.SIGKILL)
+        assert isinstance(asked.exception(), httpx.TransportError)
+    os.kill(fork_server, signal.SIGCONT)
+    assert eventually(lambda: view(server, 1).get("status") == "live", 30)
+    assert train(server)["parent"] == fork_server
 
 
 def test_it_ends_with_the_server_and_after_the_last_training(server: Server) -> None:
